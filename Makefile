@@ -1,0 +1,127 @@
+# bitdial: `make` builds build/bitdial, `make run` opens the sample, `make test` runs the tests.
+# What is missing on the machine is installed with apt-get first (`make DEPS=no` never does that).
+
+BUILD ?= build
+CC ?= gcc
+CXX ?= g++
+DEPS ?= yes
+SANITIZE ?=
+
+# package : why it is needed
+BUILD_PACKAGES := gcc:compiles g++:compiles-the-ONNX-checker libncurses-dev:the-screen libonnx-dev:ONNX-schema-and-checker \
+  libprotobuf-dev:libonnx-needs-it libprotobuf-c-dev:reads-ONNX protobuf-c-compiler:reads-ONNX \
+  libcjson-dev:JSON libssl-dev:SHA-256
+TEST_PACKAGES := libcmocka-dev:unit-tests python3-minimal:test-scripts python3-numpy:reads-arrays \
+  python3-onnx:second-reader-of-models python3-sklearn:second-K-means python3-pyte:reads-a-terminal-screen
+PICTURE_PACKAGES := python3-pil:draws-pictures fonts-dejavu-core:their-font python3-pyte:reads-a-terminal-screen
+FORMAT_PACKAGES := clang-format:formats-the-source
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
+CPPFLAGS += -I. -I$(BUILD)/gen -D_GNU_SOURCE
+CFLAGS ?= -O3 -g
+ALL_CFLAGS := -std=c11 $(CFLAGS) -pthread -fno-math-errno -fvisibility=hidden $(SANITIZE)
+LIBS := -lonnx -lonnx_proto -lprotobuf -lstdc++ -lprotobuf-c -lcjson -lcrypto -lm
+SCREEN_LIBS := -lncursesw -ltinfo
+
+CORE_C := $(wildcard core/*/*.c)
+CORE_CC := $(wildcard core/*/*.cc)
+VIEW_C := $(wildcard viewers/*.c)
+TUI_C := $(filter-out tui/main.c,$(wildcard tui/*.c tui/commands/*.c))
+UNIT_C := $(wildcard tests/unit/*_test.c)
+BENCH_C := $(wildcard tests/bench/*_bench.c)
+THEMES := $(wildcard themes/*.json)
+GEN := $(BUILD)/gen
+
+CORE_OBJ := $(CORE_C:%.c=$(BUILD)/%.o) $(CORE_CC:%.cc=$(BUILD)/%.o) $(GEN)/onnx/onnx.pb-c.o
+UI_OBJ := $(VIEW_C:%.c=$(BUILD)/%.o) $(TUI_C:%.c=$(BUILD)/%.o) $(GEN)/themes.o
+LIB := $(BUILD)/libbitdial.a
+UNIT_BIN := $(UNIT_C:%.c=$(BUILD)/%)
+BENCH_BIN := $(BENCH_C:%.c=$(BUILD)/%)
+
+.PHONY: all run test bench format sanitize pictures goldens clean deps test-deps unit
+all: $(BUILD)/bitdial
+
+# --- packages -----------------------------------------------------------------------------------
+# $(call install,packages): names what is missing and why, then installs it.
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+define install
+@missing=; for p in $(1); do n=$${p%%:*}; \
+  dpkg-query -W -f='$${Status}' $$n 2>/dev/null | grep -q 'ok installed' || { missing="$$missing $$n"; \
+  echo "missing: $$n ($$(echo $${p#*:} | tr - ' '))"; }; done; \
+if [ -n "$$missing" ]; then \
+  if [ "$(DEPS)" != yes ]; then echo "install them first: apt-get install$$missing" >&2; exit 1; fi; \
+  echo "installing with apt-get:$$missing"; \
+  $(SUDO) apt-get update -q >/dev/null && \
+  DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $$missing >/dev/null; fi
+endef
+$(BUILD)/.deps: Makefile
+	$(call install,$(BUILD_PACKAGES))
+	@mkdir -p $(BUILD) && touch $@
+$(BUILD)/.test-deps: $(BUILD)/.deps
+	$(call install,$(TEST_PACKAGES))
+	@touch $@
+deps: $(BUILD)/.deps
+test-deps: $(BUILD)/.test-deps
+
+# --- generated ----------------------------------------------------------------------------------
+# The ONNX schema is libonnx-dev's own; protobuf-c makes plain C structs of it.
+$(GEN)/onnx/onnx.pb-c.h: $(BUILD)/.deps
+	@mkdir -p $(GEN)
+	protoc-c --proto_path=/usr/include --c_out=$(GEN) onnx/onnx.proto
+$(GEN)/onnx/onnx.pb-c.c: $(GEN)/onnx/onnx.pb-c.h
+$(GEN)/onnx/onnx.pb-c.o: $(GEN)/onnx/onnx.pb-c.c
+	$(CC) -std=c11 $(CFLAGS) $(SANITIZE) -I$(GEN) -c $< -o $@
+# Themes go into the program, so that it is one file.
+$(GEN)/themes.c: $(THEMES) Makefile
+	@mkdir -p $(GEN)
+	@{ echo '#include "tui/theme_data.h"'; echo 'const bd_theme_file bd_theme_files[] = {'; \
+	for t in $(THEMES); do printf '{"%s",\n' "$$(basename $$t .json)"; \
+	sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$t; echo '},'; done; echo '{0, 0}};'; } > $@
+$(GEN)/themes.o: $(GEN)/themes.c
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c $< -o $@
+
+# --- the program --------------------------------------------------------------------------------
+$(BUILD)/%.o: %.c $(GEN)/onnx/onnx.pb-c.h
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(WARN) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+$(BUILD)/%.o: %.cc $(BUILD)/.deps
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS) -DONNX_ML=1 -DONNX_NAMESPACE=onnx -std=c++17 -Wall -Wextra -Werror $(CFLAGS) $(SANITIZE) -MMD -MP -c $< -o $@
+$(LIB): $(CORE_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+$(BUILD)/bitdial: $(BUILD)/tui/main.o $(UI_OBJ) $(LIB)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(SCREEN_LIBS) $(LIBS) -o $@
+
+run: all
+	@if [ -t 0 ] && [ -t 1 ]; then exec $(BUILD)/bitdial; else exec $(BUILD)/bitdial report samples/fashion.onnx; fi
+
+# --- tests --------------------------------------------------------------------------------------
+$(BUILD)/tests/unit/%: tests/unit/%.c $(UI_OBJ) $(LIB) $(BUILD)/.test-deps
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(WARN) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(UI_OBJ) $(LIB) $(LDFLAGS) -lcmocka $(SCREEN_LIBS) $(LIBS) -o $@
+unit: $(UNIT_BIN)
+test: $(BUILD)/.test-deps all unit
+	@BUILD=$(BUILD) /usr/bin/python3 tests/run.py
+sanitize:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitize CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+	  SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' test
+$(BUILD)/tests/bench/%: tests/bench/%.c $(UI_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(WARN) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(UI_OBJ) $(LIB) $(LDFLAGS) $(SCREEN_LIBS) $(LIBS) -o $@
+bench: $(BUILD)/.test-deps all $(BENCH_BIN)
+	@BUILD=$(BUILD) /usr/bin/python3 tests/bench/run.py
+
+# --- care ---------------------------------------------------------------------------------------
+format:
+	$(call install,$(FORMAT_PACKAGES))
+	clang-format -i $$(git ls-files '*.c' '*.h' '*.cc')
+pictures: all
+	$(call install,$(PICTURE_PACKAGES))
+	BUILD=$(BUILD) /usr/bin/python3 tests/screens/pictures.py
+goldens: all
+	BUILD=$(BUILD) /usr/bin/python3 tests/screens/goldens.py --write
+clean:
+	rm -rf $(BUILD)
+
+-include $(CORE_OBJ:.o=.d) $(UI_OBJ:.o=.d) $(BUILD)/tui/main.d $(UNIT_BIN:=.d) $(BENCH_BIN:=.d)

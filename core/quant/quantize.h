@@ -1,0 +1,74 @@
+// One tensor, one setting → levels, who goes where, and what it costs.
+//
+// Yang, Zhi and Tong 2023: prune by magnitude, K-means from PSO centroids, map the centroids to a
+// uniform fixed-point grid. SSE = SSE_prune + SSE_cluster + SSE_map, always against the original
+// weights, after the levels are rounded to the tensor's own type.
+#ifndef BD_QUANT_QUANTIZE_H
+#define BD_QUANT_QUANTIZE_H
+
+#include "core/quant/index.h"
+#include "core/quant/setting.h"
+
+enum { BD_LEVELS_MAX = 256 };
+
+// A run of sorted values that share one level.
+typedef struct bd_cell {
+  size_t from, to; // range of the sorted values; never across the pruned hole
+  int level;       // index into levels
+} bd_cell;
+
+// What the clustering did, step by step: for the convergence panel and the tests.
+typedef struct bd_trace {
+  double *swarm; // best SSE after each PSO iteration
+  int swarm_count;
+  double *lloyd; // SSE after each Lloyd step
+  int lloyd_count;
+} bd_trace;
+
+typedef struct bd_result {
+  bd_setting setting;
+  size_t count; // weights
+  // Distinct values of the quantized tensor, ascending, rounded to its type (zero included where a
+  // weight is zero); occupancy: how many weights take each. Owned.
+  double *levels;
+  size_t *occupancy;
+  int level_count;
+  int merged; // centroids that met another one's level on the grid
+  bd_cell *cells; // survivors, ascending. Owned.
+  int cell_count;
+  bd_hole hole;
+  double step, zero_point; // of a uniform method: level = step·(q − zero_point); else step = 0
+  double sse, sse_prune, sse_cluster, sse_map;
+  double sqnr_db;   // +Inf where exact
+  double max_error; // largest |w − ŵ|
+  double cluster_bound; // proved lower bound of the optimal SSE_cluster
+  double optimum_ratio; // SSE_cluster over cluster_bound (0/0 = 1); NaN: no clustering decided
+  bool proved;          // cluster_bound is the optimum itself, to 1e-9
+  double bits_per_weight, entropy_bits, bytes;
+  bd_trace trace;
+} bd_result;
+
+// Quick: levels and error at once, with a lower bound (cluster_bound) that is cheap. Proved: goes on
+// until the optimum is proved (or exact ties forbid it). With init `pso` both give the same levels.
+typedef enum bd_effort { BD_QUICK, BD_PROVED } bd_effort;
+
+// Works on bits 1..8; bits 32 gives the weights themselves (levels NULL, sse 0), pruned by the ratio.
+// Constant, all-zero, prune 1, fewer distinct values than clusters: fewer levels, never NaN.
+// BD_CANCELLED leaves *out NULL. Release with bd_result_free.
+bd_status bd_quantize(const bd_index *index, const bd_setting *setting, bd_effort effort,
+                      const bd_cancel *cancel, bd_result **out, bd_error *err);
+void bd_result_free(bd_result *result);
+
+// The quantized weights, in stored order: out[i] is the level of weights[i]. weights are those that
+// the index was made of; out may be weights.
+void bd_result_apply(const bd_result *result, const bd_index *index, const float *weights,
+                     float *out);
+
+// The value that one weight takes when it is not a tie at the prune threshold.
+double bd_result_level_of(const bd_result *result, const bd_index *index, double weight);
+
+// How many weights take values in each of `bins` equal bins over [low, high] (as bd_index_histogram).
+void bd_result_histogram(const bd_result *result, double low, double high, int bins,
+                         size_t *counts);
+
+#endif

@@ -1,0 +1,22 @@
+// The config file: {"format":"bitdial-config","version":1,"model","seed","defaults","layers",…}.
+// Each layer carries the SHA-256 of its weights, so that a config is only taken by the model it was
+// made for. Keys that this version does not know are kept.
+#ifndef BD_SESSION_CONFIG_H
+#define BD_SESSION_CONFIG_H
+
+#include "core/session/session.h"
+
+#include <cjson/cJSON.h>
+
+// Reads the config of `model` into one dial a layer (layers that it does not list get its defaults).
+// *kept gets the file as read, for bd_config_write to keep unknown keys (caller deletes; may be NULL
+// to drop it). BD_INVALID: no config, a newer version, a wrong value, or another model's: then the
+// differing tensors and the nearest names are in err.
+bd_status bd_config_read(const char *path, const bd_model *model, bd_dial *dials, cJSON **kept,
+                         bd_error *err);
+
+// Writes it whole or not at all. totals: a courtesy ("results"), NULL leaves it out.
+bd_status bd_config_write(const char *path, const bd_model *model, const bd_dial *dials,
+                          const bd_totals *totals, const cJSON *kept, bd_error *err);
+
+#endif

@@ -1,0 +1,69 @@
+// What the user is editing: a model, a setting for each layer, undo, live jobs, the config file.
+// One thread (the UI's) owns a session: every function here is called from it, and what they return
+// stays as it is until the next call of bd_session_poll or of a function that changes the session.
+// Workers never touch a session: they get immutable settings, and leave results that poll takes in.
+#ifndef BD_SESSION_SESSION_H
+#define BD_SESSION_SESSION_H
+
+#include "core/study/study.h"
+
+typedef struct bd_session bd_session;
+
+// What an edit changes. Marks, cursor and zoom are a viewer's.
+typedef struct bd_dial {
+  bd_setting setting;
+  bool locked; // held against allocation
+} bd_dial;
+
+// A layer as it stands. Pointers belong to the session.
+typedef struct bd_layer_state {
+  bd_dial dial;
+  const char *refused;     // NULL, or why (from the model, or NaN and Inf found while indexing)
+  const bd_index *index;   // NULL until indexed
+  const bd_result *result; // NULL until there is one
+  bool stale;              // result belongs to an earlier setting: the new one is being computed
+  bool proving;            // the result is there, its proof still runs
+  // SQNR in dB at 1..8 bits with the other fields as they are; NaN until known. curve_prune: what
+  // pruning alone would leave.
+  double curve[BD_BITS_MAX + 1];
+  double curve_prune;
+} bd_layer_state;
+
+// Takes over the model. threads 0: the processors at hand. Starts indexing in the background.
+bd_status bd_session_new(bd_model *model, int threads, bd_session **out, bd_error *err);
+// Cancels what runs, waits for it (a few ms), frees the session and its model.
+void bd_session_free(bd_session *session);
+
+const bd_model *bd_session_model(const bd_session *session);
+int bd_session_count(const bd_session *session); // layers
+const bd_layer_state *bd_session_layer(const bd_session *session, int layer);
+bd_totals bd_session_totals(const bd_session *session);
+int bd_session_pending(const bd_session *session); // jobs waiting or running
+
+// A descriptor that becomes readable when results wait; poll(2) on it, then bd_session_poll.
+int bd_session_wake_fd(const bd_session *session);
+// Takes in what workers finished; true where something changed. Never blocks.
+bool bd_session_poll(bd_session *session);
+// A message for the user that came up in the background (the model checker's, say), once; or NULL.
+const char *bd_session_notice(bd_session *session);
+
+// Order of the work: the layer in hand, then the visible ones [first, last], then the rest.
+void bd_session_look_at(bd_session *session, int in_hand, int first, int last);
+
+// One undo step: layers[i] gets dials[i]. Refused layers are left out. `what` names the step for the
+// user ("bits of 3 layers"). Returns how many layers changed; 0 makes no step.
+int bd_session_edit(bd_session *session, const int *layers, const bd_dial *dials, int count,
+                    const char *what);
+// The name of the step that was undone or redone, or NULL where there is none.
+const char *bd_session_undo(bd_session *session);
+const char *bd_session_redo(bd_session *session);
+
+// Differs from the last save (or from the start)? An edit undone is none.
+bool bd_session_dirty(const bd_session *session);
+// Config: written whole or not at all; read as one undo step, or refused (session/config.h). A NULL
+// path of save: where it was last saved or loaded, else MODEL.bitdial.json.
+bd_status bd_session_save(bd_session *session, const char *path, bd_error *err);
+bd_status bd_session_load(bd_session *session, const char *path, bd_error *err);
+const char *bd_session_config_path(const bd_session *session); // what save(NULL) writes
+
+#endif

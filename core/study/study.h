@@ -1,0 +1,44 @@
+// The whole network: settings of all layers → results of all layers. The explorer's jobs and the
+// commands go through the same two functions.
+#ifndef BD_STUDY_STUDY_H
+#define BD_STUDY_STUDY_H
+
+#include "core/model/model.h"
+#include "core/quant/quantize.h"
+
+// Reads and indexes one layer. BD_INVALID: refused by the model, or NaN, Inf, no weights.
+bd_status bd_study_index(const bd_model *model, int layer, const bd_cancel *cancel, bd_index **out,
+                         bd_error *err);
+
+// One layer after bd_study_all: refused layers have no index and no result, and say why.
+typedef struct bd_layer_study {
+  bd_index *index;
+  bd_result *result;
+  char *refused;
+} bd_layer_study;
+
+typedef void (*bd_progress)(void *arg, int done, int total); // from any thread, one at a time
+
+// Every layer with its own setting, on the pool's threads. out holds one entry a layer; release with
+// bd_study_free. BD_CANCELLED where `cancel` was set on the way.
+bd_status bd_study_all(const bd_model *model, const bd_setting *settings, bd_effort effort,
+                       bd_pool *pool, const bd_cancel *cancel, bd_progress progress, void *arg,
+                       bd_layer_study **out, bd_error *err);
+void bd_study_free(bd_layer_study *studies, int count);
+
+// Sums over the layers that have a result.
+typedef struct bd_totals {
+  double weights, bytes_float, bytes;
+  double bits_per_weight, entropy_bits; // means over weights
+  double ratio;                         // bytes_float / bytes
+  double sse, energy, sqnr_db;
+  int layers, missing; // with a result; without one yet (and not refused)
+} bd_totals;
+void bd_totals_add(bd_totals *totals, const bd_result *result, const bd_stats *stats);
+void bd_totals_close(bd_totals *totals);
+
+// Writes the model with every layer's weights replaced by their quantized values.
+bd_status bd_study_save(const bd_model *model, const bd_layer_study *studies, const char *path,
+                        bd_error *err);
+
+#endif

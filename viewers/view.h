@@ -1,0 +1,64 @@
+// A panel: one table of callbacks and its own small state. Views read the session and draw on an
+// area; they never know curses, and change the session only through bd_session_* calls.
+#ifndef BD_VIEWERS_VIEW_H
+#define BD_VIEWERS_VIEW_H
+
+#include "core/session/session.h"
+#include "viewers/canvas.h"
+
+#include <stdio.h>
+
+// What all panels share: which layer is in hand, which are marked, and what a view wants to say.
+typedef struct bd_desk {
+  bd_session *session;
+  int layer;        // in hand; -1 where the model has no layers
+  bool *marks;      // one a layer
+  bool read_only;   // nothing may be written
+  char message[512]; // what the last key did; the footer shows it. "" none
+  bool failed;       // the message is an error
+} bd_desk;
+
+// Sets the message (one line; kept until the next).
+void bd_desk_say(bd_desk *desk, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void bd_desk_fail(bd_desk *desk, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// A command: what a key, the command line and the help call the same thing. Views and tui bring
+// tables of these; tui joins them into the one key table.
+typedef struct bd_command {
+  const char *name;  // "bits-up"; also what `:` and scripts take
+  const char *keys;  // its keys, apart by blanks: "+ =", "<up> k", "<c-r>", "<space>"; "" none
+  const char *label; // a word or two for the footer ("bits"), NULL: not in the footer
+  const char *help;  // one line
+  int id;            // of the table that brings it
+} bd_command;
+
+typedef struct bd_view bd_view;
+
+typedef struct bd_view_class {
+  const char *name; // "histogram": the panel's title and command name
+  const bd_command *commands; // keys that work while this panel has the focus
+  int command_count;
+  bd_view *(*open)(void); // state, zeroed where it has none; NULL without memory
+  void (*close)(bd_view *view);
+  // Draws the panel's inside. focused: it has the keys.
+  void (*draw)(bd_view *view, const bd_desk *desk, bd_area area, bool focused);
+  // Runs one of its commands.
+  void (*command)(bd_view *view, bd_desk *desk, int id);
+  // A click (wheel 0) or wheel turn (-1 up, +1 down) at a cell of the area drawn last; may be NULL.
+  void (*mouse)(bd_view *view, bd_desk *desk, int column, int row, int wheel);
+  // Writes the value in hand as text (y); may be NULL.
+  void (*copy)(bd_view *view, const bd_desk *desk, char *out, size_t size);
+} bd_view_class;
+
+// The panels, in the order of Tab and of 1–9. One table; NULL past the last.
+const bd_view_class *bd_view_at(int index);
+int bd_view_count(void);
+
+// The first line of the screen: model, size before and after, ratio, bits/weight, SQNR.
+void bd_draw_header(const bd_desk *desk, bd_area area);
+
+// Everything the panels show, as plain text (`bitdial report`): a summary, the layer table, then
+// each layer's histogram and error. All jobs must be done. columns: 40..400.
+void bd_report_text(bd_desk *desk, FILE *out, int columns, bool ascii);
+
+#endif
