@@ -15,8 +15,8 @@ typedef struct bd_glyph {
 
 typedef struct bd_canvas bd_canvas;
 
-// columns × rows, filled with spaces in BD_ROLE_TEXT. ascii: glyph tables give their ASCII twins and
-// text outside ASCII is shown as '?' (names: escaped). NULL without memory.
+// columns × rows, filled with spaces in BD_ROLE_TEXT. ascii: glyph tables give their ASCII twins
+// and text outside ASCII is shown as '?' (names: escaped). NULL without memory.
 bd_canvas *bd_canvas_new(int columns, int rows, bool ascii);
 void bd_canvas_free(bd_canvas *canvas);
 // Same size: erases. Returns false without memory (the canvas is then unchanged).
@@ -38,8 +38,8 @@ bd_area bd_area_part(bd_area area, int column, int row, int columns, int rows);
 
 // Puts one glyph; outside: nothing happens.
 void bd_put(bd_area area, int column, int row, uint32_t glyph, bd_role role);
-// UTF-8 text, cut at the area's edge. Returns the column after it. Control characters, invalid bytes
-// and wide or combining characters appear as '?': escape names first (base/text.h).
+// UTF-8 text, cut at the area's edge. Returns the column after it. Control characters, invalid
+// bytes and wide or combining characters appear as '?': escape names first (base/text.h).
 int bd_print(bd_area area, int column, int row, bd_role role, const char *text);
 int bd_printf(bd_area area, int column, int row, bd_role role, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
@@ -52,16 +52,30 @@ void bd_tint(bd_area area, int column, int row, int columns, bd_role role);
 // A horizontal or vertical rule.
 void bd_rule(bd_area area, int column, int row, int length, bool vertical, bd_role role);
 
-// Glyph tables with ASCII twins. level 0..8 eighths of a cell, rising from below / growing rightwards.
+// Glyph tables with ASCII twins. level 0..8 eighths of a cell, rising from below / growing
+// rightwards.
 uint32_t bd_glyph_bar(const bd_canvas *canvas, int eighths);
 uint32_t bd_glyph_row(const bd_canvas *canvas, int eighths);
 uint32_t bd_glyph_shade(const bd_canvas *canvas, int level); // 0..4
-// Named single glyphs: cursor ▸, check ✓, ellipsis …, dash –, minus −, tick ┴, arrow →, dot ·, lock,
-// mark, up ▲, down ▼, bracket [ ]. One table.
+// Named single glyphs: cursor ▸, check ✓, ellipsis …, dash –, minus −, tick ┴, arrow →, dot ·,
+// lock, mark, up ▲, down ▼, bracket [ ]. One table.
 typedef enum bd_sign {
-  BD_SIGN_CURSOR, BD_SIGN_CHECK, BD_SIGN_ELLIPSIS, BD_SIGN_DASH, BD_SIGN_MINUS, BD_SIGN_TICK,
-  BD_SIGN_ARROW, BD_SIGN_DOT, BD_SIGN_LOCK, BD_SIGN_MARK, BD_SIGN_UP, BD_SIGN_DOWN,
-  BD_SIGN_RULE, BD_SIGN_WALL, BD_SIGN_TIMES, BD_SIGN_COUNT
+  BD_SIGN_CURSOR,
+  BD_SIGN_CHECK,
+  BD_SIGN_ELLIPSIS,
+  BD_SIGN_DASH,
+  BD_SIGN_MINUS,
+  BD_SIGN_TICK,
+  BD_SIGN_ARROW,
+  BD_SIGN_DOT,
+  BD_SIGN_LOCK,
+  BD_SIGN_MARK,
+  BD_SIGN_UP,
+  BD_SIGN_DOWN,
+  BD_SIGN_RULE,
+  BD_SIGN_WALL,
+  BD_SIGN_TIMES,
+  BD_SIGN_COUNT
 } bd_sign;
 uint32_t bd_glyph_sign(const bd_canvas *canvas, bd_sign sign);
 

@@ -1,5 +1,5 @@
-// What a cell means; a theme says how that looks. One table: name (as in the theme files) and letter
-// (as in golden screens).
+// What a cell means; a theme says how that looks. One table: name (as in the theme files) and
+// letter (as in golden screens).
 #ifndef BD_VIEWERS_ROLES_H
 #define BD_VIEWERS_ROLES_H
 
@@ -7,27 +7,27 @@
 #define BD_ROLES(X)                                                                                \
   X(TEXT, "text", '.')                                                                             \
   X(DIM, "dim", 'd')                                                                               \
-  X(TITLE, "title", 'T')       /* a panel's name */                                                \
-  X(FOCUS, "focus", 'F')       /* the name of the panel that has the keys */                       \
+  X(TITLE, "title", 'T') /* a panel's name */                                                      \
+  X(FOCUS, "focus", 'F') /* the name of the panel that has the keys */                             \
   X(RULE, "rule", '-')                                                                             \
-  X(HEADER, "header", 'H')     /* column heads, the first line */                                  \
-  X(CURSOR, "cursor", 'C')     /* the selected row */                                              \
+  X(HEADER, "header", 'H') /* column heads, the first line */                                      \
+  X(CURSOR, "cursor", 'C') /* the selected row */                                                  \
   X(MARKED, "marked", 'M')                                                                         \
-  X(CHANGED, "changed", '*')   /* differs from the default */                                      \
-  X(STALE, "stale", 's')       /* being recomputed */                                              \
-  X(BEFORE, "before", 'b')     /* the original weights */                                          \
-  X(AFTER, "after", 'a')       /* the quantized ones */                                            \
+  X(CHANGED, "changed", '*') /* differs from the default */                                        \
+  X(STALE, "stale", 's')     /* being recomputed */                                                \
+  X(BEFORE, "before", 'b')   /* the original weights */                                            \
+  X(AFTER, "after", 'a')     /* the quantized ones */                                              \
   X(PRUNED, "pruned", 'p')                                                                         \
   X(LEVEL, "level", 'l')                                                                           \
   X(GOOD, "good", 'g')                                                                             \
   X(BAD, "bad", 'x')                                                                               \
   X(WARN, "warn", 'w')                                                                             \
-  X(KEY, "key", 'k')           /* a key's name in footer, help and forms */                        \
+  X(KEY, "key", 'k') /* a key's name in footer, help and forms */                                  \
   X(PROMPT, "prompt", 'P')                                                                         \
   X(MESSAGE, "message", 'm')                                                                       \
   X(ERROR, "error", 'E')                                                                           \
   X(SPARK, "spark", '~')                                                                           \
-  X(RAMP2, "ramp2", '2')       /* one for each bit width: 1 takes 2's */                           \
+  X(RAMP2, "ramp2", '2') /* one for each bit width: 1 takes 2's */                                 \
   X(RAMP3, "ramp3", '3')                                                                           \
   X(RAMP4, "ramp4", '4')                                                                           \
   X(RAMP5, "ramp5", '5')                                                                           \

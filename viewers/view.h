@@ -11,9 +11,9 @@
 // What all panels share: which layer is in hand, which are marked, and what a view wants to say.
 typedef struct bd_desk {
   bd_session *session;
-  int layer;        // in hand; -1 where the model has no layers
-  bool *marks;      // one a layer
-  bool read_only;   // nothing may be written
+  int layer;         // in hand; -1 where the model has no layers
+  bool *marks;       // one a layer
+  bool read_only;    // nothing may be written
   char message[512]; // what the last key did; the footer shows it. "" none
   bool failed;       // the message is an error
 } bd_desk;
@@ -35,7 +35,7 @@ typedef struct bd_command {
 typedef struct bd_view bd_view;
 
 typedef struct bd_view_class {
-  const char *name; // "histogram": the panel's title and command name
+  const char *name;           // "histogram": the panel's title and command name
   const bd_command *commands; // keys that work while this panel has the focus
   int command_count;
   bd_view *(*open)(void); // state, zeroed where it has none; NULL without memory

@@ -18,7 +18,8 @@ static inline bool bd_cancelled(const bd_cancel *cancel) {
 
 typedef struct bd_task {
   void (*run)(void *arg, const bd_cancel *cancel); // on a worker; owns arg from here on
-  void (*drop)(void *arg); // instead of run, where the task was cancelled while it waited; any thread
+  void (*drop)(
+      void *arg); // instead of run, where the task was cancelled while it waited; any thread
   void *arg;
   int priority; // lower runs first; equal: in order of submission
 } bd_task;
@@ -36,8 +37,6 @@ int bd_pool_threads(const bd_pool *pool);
 bd_ticket bd_pool_submit(bd_pool *pool, bd_task task);
 // A waiting task is dropped, a running one sees its flag; a finished or unknown one is ignored.
 void bd_pool_cancel(bd_pool *pool, bd_ticket ticket);
-// Changes the priority of a waiting task; others are ignored.
-void bd_pool_hurry(bd_pool *pool, bd_ticket ticket, int priority);
 // Waiting and running tasks.
 int bd_pool_pending(bd_pool *pool);
 // Blocks until nothing is pending. Not from a worker.

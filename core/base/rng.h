@@ -11,7 +11,7 @@ typedef struct bd_rng {
 
 bd_rng bd_rng_seed(uint64_t seed, uint64_t stream);
 uint64_t bd_rng_next(bd_rng *rng);
-double bd_rng_unit(bd_rng *rng);    // uniform in [0, 1)
-double bd_rng_normal(bd_rng *rng);  // mean 0, deviation 1 (Box–Muller)
+double bd_rng_unit(bd_rng *rng);   // uniform in [0, 1)
+double bd_rng_normal(bd_rng *rng); // mean 0, deviation 1 (Box–Muller)
 
 #endif

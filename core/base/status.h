@@ -5,8 +5,8 @@
 // The values are the exit codes of the command line.
 typedef enum bd_status {
   BD_OK = 0,
-  BD_FAILED = 1,   // the work failed: no memory, a full disk, a file that cannot be written
-  BD_INVALID = 2,  // bad usage or bad input: the caller or the user can mend it
+  BD_FAILED = 1,  // the work failed: no memory, a full disk, a file that cannot be written
+  BD_INVALID = 2, // bad usage or bad input: the caller or the user can mend it
   BD_CANCELLED = 130,
 } bd_status;
 

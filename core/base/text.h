@@ -10,8 +10,8 @@
 // Returns out. A text that does not fit is cut between characters.
 char *bd_text_escape(char *out, size_t size, const char *from);
 
-// Decodes one UTF-8 character at text (of which `left` bytes remain, at least 1). Returns its length
-// in bytes, 1..4, or 0 where the bytes are no valid character.
+// Decodes one UTF-8 character at text (of which `left` bytes remain, at least 1). Returns its
+// length in bytes, 1..4, or 0 where the bytes are no valid character.
 int bd_utf8_decode(const char *text, size_t left, uint32_t *code);
 
 // Encodes code (U+0001..U+10FFFF) as UTF-8, terminated; returns its length in bytes.
@@ -23,7 +23,8 @@ char *bd_text_bytes(char *out, size_t size, double bytes);
 // "107,930"
 char *bd_text_count(char *out, size_t size, int64_t count);
 
-// Levenshtein distance of two strings by bytes; names over 256 bytes are compared by their first 256.
+// Levenshtein distance of two strings by bytes; names over 256 bytes are compared by their first
+// 256.
 int bd_text_distance(const char *a, const char *b);
 
 #endif

@@ -1,12 +1,13 @@
 // An ONNX model: what it says of itself, its quantizable layers, and writing it back with other
 // weights. A model is immutable once open; any thread may read it.
 //
-// A layer is a node with a quantizable weight: Conv, ConvTranspose, Gemm (input 1), MatMul (0 or 1),
-// LSTM, GRU, RNN (inputs 1 and 2: two layers), Gather (0, where its rank is 2 or more), in the main
-// graph or a subgraph, stored as initializer or Constant node. Through Identity, Cast, Squeeze,
-// Unsqueeze, Reshape and Transpose the stored tensor is the layer. A weight shared by several nodes
-// is one layer with several users. A weight that is constant but computed in any other way is listed
-// and refused. Order: that of the nodes in the file, subgraphs where their node stands.
+// A layer is a node with a quantizable weight: Conv, ConvTranspose, Gemm (input 1), MatMul (0 or
+// 1), LSTM, GRU, RNN (inputs 1 and 2: two layers), Gather (0, where its rank is 2 or more), in the
+// main graph or a subgraph, stored as initializer or Constant node. Through Identity, Cast,
+// Squeeze, Unsqueeze, Reshape and Transpose the stored tensor is the layer. A weight shared by
+// several nodes is one layer with several users. A weight that is constant but computed in any
+// other way is listed and refused. Order: that of the nodes in the file, subgraphs where their node
+// stands.
 #ifndef BD_MODEL_MODEL_H
 #define BD_MODEL_MODEL_H
 
@@ -42,8 +43,8 @@ typedef struct bd_layer {
 // An input or output of the main graph (inputs without those that are initializers).
 typedef struct bd_port {
   const char *name;
-  const char *type; // "float32", "int64", …, or "sequence" and the like
-  int rank;         // -1: not said
+  const char *type;         // "float32", "int64", …, or "sequence" and the like
+  int rank;                 // -1: not said
   const int64_t *dims;      // -1 where dynamic
   const char *const *names; // the dynamic dimension's name, "" where it has none; NULL where fixed
 } bd_port;
@@ -59,8 +60,9 @@ typedef struct bd_model_info {
   int input_count, output_count;
 } bd_model_info;
 
-// Reads and decodes the file. Errors: no such file, a directory, empty, truncated, no ONNX model, no
-// graph — BD_INVALID, with the path. Weights are not looked at. *out is released with bd_model_close.
+// Reads and decodes the file. Errors: no such file, a directory, empty, truncated, no ONNX model,
+// no graph — BD_INVALID, with the path. Weights are not looked at. *out is released with
+// bd_model_close.
 bd_status bd_model_open(const char *path, bd_model **out, bd_error *err);
 void bd_model_close(bd_model *model);
 
@@ -97,15 +99,15 @@ typedef struct bd_replacement {
   const float *values;
 } bd_replacement;
 
-// Writes the model with other weights, whole or not at all. Everything else, unknown fields included,
-// stays byte for byte (the file is decoded and encoded again by the same schema). The opened file is
-// unchanged, unless path names it.
+// Writes the model with other weights, whole or not at all. Everything else, unknown fields
+// included, stays byte for byte (the file is decoded and encoded again by the same schema). The
+// opened file is unchanged, unless path names it.
 bd_status bd_model_save(const bd_model *model, const bd_replacement *replacements, int count,
                         const char *path, bd_error *err);
 
 // ONNX's own checker on the opened file (libonnx). BD_INVALID with its message, shortened to one
-// line, where it finds fault; BD_FAILED with the reason where it cannot judge (a newer IR version or
-// opset than it knows). Slow: in a job.
+// line, where it finds fault; BD_FAILED with the reason where it cannot judge (a newer IR version
+// or opset than it knows). Slow: in a job.
 bd_status bd_model_check(const bd_model *model, bd_error *err);
 
 #endif

@@ -33,14 +33,14 @@ typedef struct bd_result {
   double *levels;
   size_t *occupancy;
   int level_count;
-  int merged; // centroids that met another one's level on the grid
+  int merged;     // centroids that met another one's level on the grid
   bd_cell *cells; // survivors, ascending. Owned.
   int cell_count;
   bd_hole hole;
   double step, zero_point; // of a uniform method: level = step·(q − zero_point); else step = 0
   double sse, sse_prune, sse_cluster, sse_map;
-  double sqnr_db;   // +Inf where exact
-  double max_error; // largest |w − ŵ|
+  double sqnr_db;       // +Inf where exact
+  double max_error;     // largest |w − ŵ|
   double cluster_bound; // proved lower bound of the optimal SSE_cluster
   double optimum_ratio; // SSE_cluster over cluster_bound (0/0 = 1); NaN: no clustering decided
   bool proved;          // cluster_bound is the optimum itself, to 1e-9
@@ -48,12 +48,13 @@ typedef struct bd_result {
   bd_trace trace;
 } bd_result;
 
-// Quick: levels and error at once, with a lower bound (cluster_bound) that is cheap. Proved: goes on
-// until the optimum is proved (or exact ties forbid it). With init `pso` both give the same levels.
+// Quick: levels and error at once, with a lower bound (cluster_bound) that is cheap. Proved: goes
+// on until the optimum is proved (or exact ties forbid it). With init `pso` both give the same
+// levels.
 typedef enum bd_effort { BD_QUICK, BD_PROVED } bd_effort;
 
-// Works on bits 1..8; bits 32 gives the weights themselves (levels NULL, sse 0), pruned by the ratio.
-// Constant, all-zero, prune 1, fewer distinct values than clusters: fewer levels, never NaN.
+// Works on bits 1..8; bits 32 gives the weights themselves (levels NULL, sse 0), pruned by the
+// ratio. Constant, all-zero, prune 1, fewer distinct values than clusters: fewer levels, never NaN.
 // BD_CANCELLED leaves *out NULL. Release with bd_result_free.
 bd_status bd_quantize(const bd_index *index, const bd_setting *setting, bd_effort effort,
                       const bd_cancel *cancel, bd_result **out, bd_error *err);
@@ -67,7 +68,8 @@ void bd_result_apply(const bd_result *result, const bd_index *index, const float
 // The value that one weight takes when it is not a tie at the prune threshold.
 double bd_result_level_of(const bd_result *result, const bd_index *index, double weight);
 
-// How many weights take values in each of `bins` equal bins over [low, high] (as bd_index_histogram).
+// How many weights take values in each of `bins` equal bins over [low, high] (as
+// bd_index_histogram).
 void bd_result_histogram(const bd_result *result, double low, double high, int bins,
                          size_t *counts);
 

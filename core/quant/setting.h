@@ -47,8 +47,18 @@ typedef struct bd_field {
   int choice_count;
 } bd_field;
 
-enum { BD_FIELD_BITS, BD_FIELD_PRUNE, BD_FIELD_METHOD, BD_FIELD_INIT, BD_FIELD_GRANULARITY,
-       BD_FIELD_GRID, BD_FIELD_ZERO, BD_FIELD_SCALE, BD_FIELD_SEED, BD_FIELD_COUNT };
+enum {
+  BD_FIELD_BITS,
+  BD_FIELD_PRUNE,
+  BD_FIELD_METHOD,
+  BD_FIELD_INIT,
+  BD_FIELD_GRANULARITY,
+  BD_FIELD_GRID,
+  BD_FIELD_ZERO,
+  BD_FIELD_SCALE,
+  BD_FIELD_SEED,
+  BD_FIELD_COUNT
+};
 const bd_field *bd_setting_field(int field); // NULL past the last
 
 // The field of that name, or -1.

@@ -8,10 +8,10 @@
 
 #include <cjson/cJSON.h>
 
-// Reads the config of `model` into one dial a layer (layers that it does not list get its defaults).
-// *kept gets the file as read, for bd_config_write to keep unknown keys (caller deletes; may be NULL
-// to drop it). BD_INVALID: no config, a newer version, a wrong value, or another model's: then the
-// differing tensors and the nearest names are in err.
+// Reads the config of `model` into one dial a layer (layers that it does not list get its
+// defaults). *kept gets the file as read, for bd_config_write to keep unknown keys (caller deletes;
+// may be NULL to drop it). BD_INVALID: no config, a newer version, a wrong value, or another
+// model's: then the differing tensors and the nearest names are in err.
 bd_status bd_config_read(const char *path, const bd_model *model, bd_dial *dials, cJSON **kept,
                          bd_error *err);
 

@@ -50,8 +50,8 @@ const char *bd_session_notice(bd_session *session);
 // Order of the work: the layer in hand, then the visible ones [first, last], then the rest.
 void bd_session_look_at(bd_session *session, int in_hand, int first, int last);
 
-// One undo step: layers[i] gets dials[i]. Refused layers are left out. `what` names the step for the
-// user ("bits of 3 layers"). Returns how many layers changed; 0 makes no step.
+// One undo step: layers[i] gets dials[i]. Refused layers are left out. `what` names the step for
+// the user ("bits of 3 layers"). Returns how many layers changed; 0 makes no step.
 int bd_session_edit(bd_session *session, const int *layers, const bd_dial *dials, int count,
                     const char *what);
 // The name of the step that was undone or redone, or NULL where there is none.

@@ -1,0 +1,53 @@
+#include "core/base/json.h"
+
+#include "core/base/file.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { JSON_LIMIT = 64 << 20 };
+
+static int line_of(const char *text, const char *at) {
+  int line = 1;
+  for (; text < at && *text; text++)
+    line += *text == '\n';
+  return line;
+}
+
+bd_status bd_json_read(const char *path, cJSON **out, bd_error *err) {
+  *out = NULL;
+  char *text;
+  size_t size;
+  BD_TRY(bd_file_read(path, JSON_LIMIT, &text, &size, err));
+  const char *end = NULL;
+  *out = cJSON_ParseWithLengthOpts(text, size + 1, &end, 1);
+  bd_status status = BD_OK;
+  if (!*out)
+    status = bd_fail(err, BD_INVALID, "%s: is no JSON: line %d cannot be read", path,
+                     end ? line_of(text, end) : 1);
+  free(text);
+  return status;
+}
+
+bd_status bd_json_write(const char *path, const cJSON *json, bd_error *err) {
+  char *text = json ? cJSON_Print(json) : NULL;
+  if (!text) return bd_fail_memory(err, path);
+  size_t size = strlen(text);
+  text[size] = '\n'; // the terminator's place: size + 1 bytes are written
+  bd_status status = bd_file_write(path, text, size + 1, err);
+  cJSON_free(text);
+  return status;
+}
+
+void bd_json_number(cJSON *object, const char *key, double value) {
+  if (isfinite(value))
+    cJSON_AddNumberToObject(object, key, value);
+  else
+    cJSON_AddNullToObject(object, key);
+}
+
+const char *bd_json_string(const cJSON *object, const char *key, const char *fallback) {
+  const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+  return cJSON_IsString(item) ? item->valuestring : fallback;
+}

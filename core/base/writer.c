@@ -1,0 +1,156 @@
+#include "core/base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct bd_writer {
+  FILE *file;
+  char *path;   // as the user named it
+  char *target; // links followed; NULL: written straight to path
+  char *aside;  // the file in the making; NULL likewise
+  int error;    // the first errno, 0 none
+};
+
+static bd_status fail_write(bd_error *err, const char *path, int code) {
+  if (code == ENOSPC || code == EDQUOT)
+    return bd_fail(err, BD_FAILED, "%s: the disk is full: nothing was changed, free some space",
+                   path);
+  if (code == EACCES || code == EPERM || code == EROFS)
+    return bd_fail(err, BD_FAILED, "%s: no permission to write there: choose another folder", path);
+  if (code == ENOENT)
+    return bd_fail(err, BD_FAILED, "%s: its folder does not exist: make it first", path);
+  return bd_fail(err, BD_FAILED, "%s: cannot be written: %s", path, strerror(code));
+}
+
+static void free_writer(bd_writer *writer) {
+  if (writer->file && writer->file != stdout) fclose(writer->file);
+  free(writer->path);
+  free(writer->target);
+  free(writer->aside);
+  free(writer);
+}
+
+// The file that path stands for once links are followed; where it does not exist yet, path itself.
+static char *resolve(const char *path) {
+  char *real = realpath(path, NULL);
+  return real ? real : strdup(path);
+}
+
+// A mode as open(2) would have given the file, or that of the file that is replaced.
+static mode_t mode_for(const char *target) {
+  struct stat info;
+  if (stat(target, &info) == 0) return info.st_mode & 07777;
+  mode_t mask = umask(0);
+  umask(mask);
+  return 0666 & ~mask;
+}
+
+static bool open_aside(bd_writer *writer) {
+  writer->target = resolve(writer->path);
+  if (!writer->target) return false;
+  const char *slash = strrchr(writer->target, '/');
+  int folder = slash ? (int)(slash - writer->target) + 1 : 0;
+  if (asprintf(&writer->aside, "%.*s.bitdial-XXXXXX", folder, writer->target) < 0) {
+    writer->aside = NULL;
+    return false;
+  }
+  int fd = mkostemp(writer->aside, O_CLOEXEC);
+  if (fd < 0) {
+    free(writer->aside);
+    writer->aside = NULL;
+    return false;
+  }
+  writer->file = fdopen(fd, "wb");
+  if (!writer->file) close(fd);
+  return writer->file && fchmod(fd, mode_for(writer->target)) == 0;
+}
+
+static bool open_target(bd_writer *writer) {
+  struct stat info;
+  if (strcmp(writer->path, "-") == 0) {
+    writer->file = stdout;
+    return true;
+  }
+  if (stat(writer->path, &info) == 0 && S_ISDIR(info.st_mode)) {
+    errno = EISDIR;
+    return false;
+  }
+  if (stat(writer->path, &info) == 0 && !S_ISREG(info.st_mode)) {
+    writer->file = fopen(writer->path, "wbe");
+    return writer->file != NULL;
+  }
+  if (stat(writer->path, &info) == 0 && access(writer->path, W_OK) != 0) return false;
+  return open_aside(writer);
+}
+
+bd_status bd_writer_open(const char *path, bd_writer **out, bd_error *err) {
+  *out = NULL;
+  bd_writer *writer = calloc(1, sizeof *writer);
+  if (!writer) return bd_fail_memory(err, path);
+  writer->path = strdup(path);
+  if (writer->path && open_target(writer)) {
+    *out = writer;
+    return BD_OK;
+  }
+  int code = errno;
+  bd_writer_abort(writer);
+  return fail_write(err, path, code);
+}
+
+void bd_writer_put(bd_writer *writer, const void *data, size_t size) {
+  if (writer->error || size == 0) return;
+  errno = 0;
+  if (fwrite(data, 1, size, writer->file) != size) writer->error = errno ? errno : EIO;
+}
+
+// The folder's entry must reach the disk too, or a power cut could bring the old name back.
+static void sync_folder(const char *target) {
+  char *copy = strdup(target);
+  char *slash = copy ? strrchr(copy, '/') : NULL;
+  if (slash) slash[slash == copy] = '\0';
+  int fd = copy ? open(slash ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  if (fd >= 0) {
+    fsync(fd);
+    close(fd);
+  }
+  free(copy);
+}
+
+static int finish(bd_writer *writer) {
+  if (writer->error) return writer->error;
+  if (fflush(writer->file) != 0) return errno;
+  if (!writer->aside) return 0;
+  if (fsync(fileno(writer->file)) != 0) return errno;
+  if (rename(writer->aside, writer->target) != 0) return errno;
+  sync_folder(writer->target);
+  free(writer->aside);
+  writer->aside = NULL;
+  return 0;
+}
+
+bd_status bd_writer_commit(bd_writer *writer, bd_error *err) {
+  int code = finish(writer);
+  bd_status status = code ? fail_write(err, writer->path, code) : BD_OK;
+  bd_writer_abort(writer);
+  return status;
+}
+
+void bd_writer_abort(bd_writer *writer) {
+  if (!writer) return;
+  if (writer->aside) unlink(writer->aside);
+  free_writer(writer);
+}
+
+bd_status bd_file_write(const char *path, const void *data, size_t size, bd_error *err) {
+  bd_writer *writer;
+  BD_TRY(bd_writer_open(path, &writer, err));
+  bd_writer_put(writer, data, size);
+  return bd_writer_commit(writer, err);
+}

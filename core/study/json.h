@@ -1,0 +1,18 @@
+// Results as JSON, by the contract of --json: one layer of `quantize`, and its totals.
+#ifndef BD_STUDY_JSON_H
+#define BD_STUDY_JSON_H
+
+#include "core/study/study.h"
+
+#include <cjson/cJSON.h>
+
+// {"tensor","bits","prune","method",…,"bytes"}; the caller deletes. NULL without memory.
+cJSON *bd_result_json(const bd_layer *layer, const bd_result *result);
+// {"weights","bytes_float","bytes","bits_per_weight","entropy_bits","ratio","sqnr_db"}
+cJSON *bd_totals_json(const bd_totals *totals);
+// {"file","sha256","ir_version","opset","weights","bytes"}
+cJSON *bd_model_json(const bd_model *model);
+// The fields of a setting under their own names; those equal to `base` are left out (NULL: none is).
+void bd_setting_json(cJSON *object, const bd_setting *setting, const bd_setting *base);
+
+#endif
