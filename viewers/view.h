@@ -14,6 +14,7 @@ typedef struct bd_desk {
   int layer;         // in hand; -1 where the model has no layers
   bool *marks;       // one a layer
   bool read_only;    // nothing may be written
+  char filter[128];  // only layers that match it are in the table (viewers/match.h); "" all
   char message[512]; // what the last key did; the footer shows it. "" none
   bool failed;       // the message is an error
 } bd_desk;
