@@ -15,8 +15,9 @@ typedef struct bd_glyph {
 
 typedef struct bd_canvas bd_canvas;
 
-// columns × rows, filled with spaces in BD_ROLE_TEXT. ascii: glyph tables give their ASCII twins
-// and text outside ASCII is shown as '?' (names: escaped). NULL without memory.
+// columns × rows, filled with spaces in BD_ROLE_TEXT. ascii: the glyphs of the tables below give
+// way to their ASCII twins, in text too; other text outside ASCII is shown as '?' (names: escaped).
+// NULL without memory.
 bd_canvas *bd_canvas_new(int columns, int rows, bool ascii);
 void bd_canvas_free(bd_canvas *canvas);
 // Same size: erases. Returns false without memory (the canvas is then unchanged).
@@ -58,7 +59,7 @@ uint32_t bd_glyph_bar(const bd_canvas *canvas, int eighths);
 uint32_t bd_glyph_row(const bd_canvas *canvas, int eighths);
 uint32_t bd_glyph_shade(const bd_canvas *canvas, int level); // 0..4
 // Named single glyphs: cursor ▸, check ✓, ellipsis …, dash –, minus −, tick ┴, arrow →, dot ·,
-// lock, mark, up ▲, down ▼, bracket [ ]. One table.
+// lock ▣, mark ●, up ▲, down ▼, at most ≤, dashed ╌. One table.
 typedef enum bd_sign {
   BD_SIGN_CURSOR,
   BD_SIGN_CHECK,
@@ -75,6 +76,8 @@ typedef enum bd_sign {
   BD_SIGN_RULE,
   BD_SIGN_WALL,
   BD_SIGN_TIMES,
+  BD_SIGN_AT_MOST,
+  BD_SIGN_DASHED,
   BD_SIGN_COUNT
 } bd_sign;
 uint32_t bd_glyph_sign(const bd_canvas *canvas, bd_sign sign);
