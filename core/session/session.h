@@ -29,8 +29,11 @@ typedef struct bd_layer_state {
   double curve_prune;
 } bd_layer_state;
 
-// Takes over the model. threads 0: the processors at hand. Starts indexing in the background.
-bd_status bd_session_new(bd_model *model, int threads, bd_session **out, bd_error *err);
+// Takes over the model, also where it fails. dials: one a layer to start with (copied), NULL for
+// the defaults; config_path: where they came from, NULL for none. threads 0: the processors at
+// hand. Starts indexing in the background.
+bd_status bd_session_new(bd_model *model, const bd_dial *dials, const char *config_path,
+                         int threads, bd_session **out, bd_error *err);
 // Cancels what runs, waits for it (a few ms), frees the session and its model.
 void bd_session_free(bd_session *session);
 

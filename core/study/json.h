@@ -12,7 +12,8 @@ cJSON *bd_result_json(const bd_layer *layer, const bd_result *result);
 cJSON *bd_totals_json(const bd_totals *totals);
 // {"file","sha256","ir_version","opset","weights","bytes"}
 cJSON *bd_model_json(const bd_model *model);
-// The fields of a setting under their own names; those equal to `base` are left out (NULL: none is).
+// The fields of a setting under their own names; those equal to `base` are left out (NULL: none
+// is).
 void bd_setting_json(cJSON *object, const bd_setting *setting, const bd_setting *base);
 
 #endif

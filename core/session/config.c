@@ -1,0 +1,265 @@
+#include "core/session/config.h"
+
+#include "core/base/json.h"
+#include "core/study/json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FORMAT_NAME "bitdial-config"
+enum { FORMAT_VERSION = 1, NAMES_SHOWN = 3 };
+
+static const cJSON *get(const cJSON *object, const char *key) {
+  return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
+// --- reading -------------------------------------------------------------------------------------
+
+// Sets the fields that `object` holds, whatever else it holds.
+static bd_status read_setting(const cJSON *object, const char *path, bd_setting *setting,
+                              bd_error *err) {
+  for (int field = 0; field < BD_FIELD_COUNT; field++) {
+    const cJSON *item = get(object, bd_setting_field(field)->name);
+    if (!item) continue;
+    char number[40];
+    snprintf(number, sizeof number, "%.17g", item->valuedouble);
+    const char *text = cJSON_IsString(item) ? item->valuestring : number;
+    bd_error why;
+    if (!cJSON_IsString(item) && !cJSON_IsNumber(item))
+      return bd_fail(err, BD_INVALID, "%s: %s is neither a number nor a name: correct it", path,
+                     bd_setting_field(field)->name);
+    if (bd_setting_set(setting, field, text, &why) != BD_OK)
+      return bd_fail(err, BD_INVALID, "%s: %s", path, why.text);
+  }
+  return BD_OK;
+}
+
+static bd_status read_head(const cJSON *root, const char *path, bd_error *err) {
+  const cJSON *version = get(root, "version");
+  if (strcmp(bd_json_string(root, "format", ""), FORMAT_NAME) != 0)
+    return bd_fail(err, BD_INVALID, "%s: is no bitdial config: `w` in the explorer writes one",
+                   path);
+  if (!cJSON_IsNumber(version) || version->valuedouble != FORMAT_VERSION)
+    return bd_fail(
+        err, BD_INVALID,
+        "%s: is of config version %g, this bitdial reads version %d: use a newer bitdial", path,
+        version ? version->valuedouble : 0, FORMAT_VERSION);
+  if (!cJSON_IsArray(get(root, "layers")))
+    return bd_fail(err, BD_INVALID, "%s: has no list of layers: write it again with `w`", path);
+  return BD_OK;
+}
+
+// What keeps a config from being this model's.
+typedef struct mismatch {
+  const char *differing[NAMES_SHOWN], *missing[NAMES_SHOWN];
+  int differing_count, missing_count;
+} mismatch;
+
+static void note(const char **names, int *count, const char *name) {
+  if (*count < NAMES_SHOWN) names[*count] = name;
+  ++*count;
+}
+
+static bd_status match_layer(const bd_model *model, const cJSON *entry, mismatch *bad,
+                             bd_error *err) {
+  const char *tensor = bd_json_string(entry, "tensor", NULL);
+  const char *hash = bd_json_string(entry, "sha256", NULL);
+  if (!tensor) return bd_fail(err, BD_INVALID, "a layer has no tensor name");
+  int layer = bd_model_find(model, tensor);
+  if (layer < 0) {
+    note(bad->missing, &bad->missing_count, tensor);
+    return BD_OK;
+  }
+  char own[65];
+  if (!hash || bd_model_layer(model, layer)->refused) return BD_OK;
+  BD_TRY(bd_model_layer_sha256(model, layer, own, err));
+  if (strcmp(own, hash) != 0) note(bad->differing, &bad->differing_count, tensor);
+  return BD_OK;
+}
+
+// Appends names apart by commas, and how many more there are.
+static void list_names(char *out, size_t size, const char *const *names, int count) {
+  for (int i = 0; i < count && i < NAMES_SHOWN; i++) {
+    size_t used = strlen(out);
+    snprintf(out + used, size - used, "%s%.80s", i ? ", " : "", names[i]);
+  }
+  size_t used = strlen(out);
+  if (count > NAMES_SHOWN) snprintf(out + used, size - used, " and %d more", count - NAMES_SHOWN);
+}
+
+static bd_status refuse(const bd_model *model, const char *path, const cJSON *root,
+                        const mismatch *bad, bd_error *err) {
+  char differing[320] = "", missing[320] = "", nearest[128] = "";
+  list_names(differing, sizeof differing, bad->differing, bad->differing_count);
+  list_names(missing, sizeof missing, bad->missing, bad->missing_count);
+  int near = bad->missing_count ? bd_model_nearest(model, bad->missing[0]) : -1;
+  if (near >= 0)
+    snprintf(nearest, sizeof nearest, " (nearest: %.80s)", bd_model_layer(model, near)->tensor);
+  return bd_fail(err, BD_INVALID,
+                 "%s: was made for another model (%.80s):%s%s%s%s%s%s: open that one", path,
+                 bd_json_string(get(root, "model"), "file", "unnamed"),
+                 bad->differing_count ? " other weights in " : "", differing,
+                 bad->differing_count && bad->missing_count ? ";" : "",
+                 bad->missing_count ? " no tensor named " : "", missing, nearest);
+}
+
+// The model's own hash settles it at once; else each layer's is looked at.
+static bd_status match_model(const bd_model *model, const char *path, const cJSON *root,
+                             bd_error *err) {
+  char hash[65];
+  bd_model_sha256(model, hash);
+  if (strcmp(bd_json_string(get(root, "model"), "sha256", ""), hash) == 0) return BD_OK;
+  mismatch bad = {0};
+  const cJSON *entry;
+  cJSON_ArrayForEach(entry, get(root, "layers")) {
+    bd_error why;
+    bd_status status = match_layer(model, entry, &bad, &why);
+    if (status != BD_OK) return bd_fail(err, status, "%s: %s", path, why.text);
+  }
+  if (bad.differing_count || bad.missing_count) return refuse(model, path, root, &bad, err);
+  return BD_OK;
+}
+
+static bd_status read_layer(const cJSON *entry, const char *path, const bd_model *model,
+                            bd_dial *dials, bd_error *err) {
+  const char *tensor = bd_json_string(entry, "tensor", NULL);
+  int layer = tensor ? bd_model_find(model, tensor) : -1;
+  if (layer < 0)
+    return bd_fail(err, BD_INVALID, "%s: names a layer that the model has not: %.80s", path,
+                   tensor ? tensor : "(none)");
+  dials[layer].locked = cJSON_IsTrue(get(entry, "locked"));
+  return read_setting(entry, path, &dials[layer].setting, err);
+}
+
+static bd_status read_dials(const cJSON *root, const char *path, const bd_model *model,
+                            bd_dial *dials, bd_error *err) {
+  bd_setting defaults = bd_setting_default();
+  BD_TRY(read_setting(root, path, &defaults, err)); // the top holds "seed"
+  BD_TRY(read_setting(get(root, "defaults"), path, &defaults, err));
+  for (int i = 0; i < bd_model_layer_count(model); i++)
+    dials[i] = (bd_dial){defaults, false};
+  const cJSON *entry;
+  cJSON_ArrayForEach(entry, get(root, "layers")) BD_TRY(read_layer(entry, path, model, dials, err));
+  return BD_OK;
+}
+
+bd_status bd_config_read(const char *path, const bd_model *model, bd_dial *dials, cJSON **kept,
+                         bd_error *err) {
+  if (kept) *kept = NULL;
+  size_t size = ((size_t)bd_model_layer_count(model) + 1) * sizeof *dials;
+  cJSON *root;
+  BD_TRY(bd_json_read(path, &root, err));
+  bd_dial *read = malloc(size); // so that a refused config leaves dials as they were
+  bd_status status = read ? read_head(root, path, err) : bd_fail_memory(err, path);
+  if (status == BD_OK) status = match_model(model, path, root, err);
+  if (status == BD_OK) status = read_dials(root, path, model, read, err);
+  if (status == BD_OK) memcpy(dials, read, size - sizeof *dials);
+  free(read);
+  if (status == BD_OK && kept)
+    *kept = root;
+  else
+    cJSON_Delete(root);
+  return status;
+}
+
+// --- writing -------------------------------------------------------------------------------------
+
+// Puts an item in place of what was kept under that key.
+static void put(cJSON *object, const char *key, cJSON *item) {
+  cJSON_DeleteItemFromObjectCaseSensitive(object, key);
+  cJSON_AddItemToObject(object, key, item);
+}
+
+// The kept entry of a tensor; *hint is where it stands if nothing was moved.
+static const cJSON *kept_layer(const cJSON *kept, const cJSON **hint, const char *tensor) {
+  const cJSON *entry = *hint;
+  if (!entry || strcmp(bd_json_string(entry, "tensor", ""), tensor) != 0) {
+    const cJSON *layers = get(kept, "layers");
+    for (entry = layers ? layers->child : NULL; entry; entry = entry->next)
+      if (strcmp(bd_json_string(entry, "tensor", ""), tensor) == 0) break;
+  }
+  if (entry) *hint = entry->next;
+  return entry;
+}
+
+// Takes the setting's own keys out of an object, so that only foreign ones stay.
+static void strip_setting(cJSON *object) {
+  for (int field = 0; field < BD_FIELD_COUNT; field++)
+    cJSON_DeleteItemFromObjectCaseSensitive(object, bd_setting_field(field)->name);
+}
+
+// A fresh object, or a copy of the kept one without the keys that are ours.
+static cJSON *start_layer(const cJSON *kept) {
+  cJSON *object = kept ? cJSON_Duplicate(kept, 1) : cJSON_CreateObject();
+  strip_setting(object);
+  cJSON_DeleteItemFromObjectCaseSensitive(object, "locked");
+  return object;
+}
+
+static bd_status add_layer(cJSON *list, const bd_model *model, int layer, const bd_dial *dial,
+                           const bd_setting *defaults, const cJSON *kept, bd_error *err) {
+  const bd_layer *about = bd_model_layer(model, layer);
+  if (about->refused) return BD_OK;
+  char hash[65];
+  BD_TRY(bd_model_layer_sha256(model, layer, hash, err));
+  cJSON *object = start_layer(kept);
+  if (!object) return bd_fail_memory(err, "the config");
+  put(object, "tensor", cJSON_CreateString(about->tensor));
+  put(object, "node", cJSON_CreateString(about->node));
+  put(object, "sha256", cJSON_CreateString(hash));
+  bd_setting_json(object, &dial->setting, defaults);
+  if (dial->locked) cJSON_AddTrueToObject(object, "locked");
+  cJSON_AddItemToArray(list, object);
+  return BD_OK;
+}
+
+// The object under that key, added where there is none.
+static cJSON *part(cJSON *root, const char *key) {
+  cJSON *item = cJSON_GetObjectItemCaseSensitive(root, key);
+  if (cJSON_IsObject(item)) return item;
+  item = cJSON_CreateObject();
+  put(root, key, item);
+  return item;
+}
+
+static void put_head(cJSON *root, const bd_model *model, const bd_setting *defaults) {
+  char hash[65];
+  bd_model_sha256(model, hash);
+  put(root, "format", cJSON_CreateString(FORMAT_NAME));
+  put(root, "version", cJSON_CreateNumber(FORMAT_VERSION));
+  put(part(root, "model"), "file", cJSON_CreateString(bd_model_about(model)->file));
+  put(part(root, "model"), "sha256", cJSON_CreateString(hash));
+  put(root, "seed", cJSON_CreateNumber((double)defaults->seed));
+  strip_setting(part(root, "defaults"));
+  bd_setting_json(part(root, "defaults"), defaults, NULL);
+}
+
+static bd_status build(cJSON *root, const bd_model *model, const bd_dial *dials,
+                       const bd_totals *totals, const cJSON *kept, bd_error *err) {
+  bd_setting defaults = bd_setting_default();
+  put_head(root, model, &defaults);
+  const cJSON *hint = get(kept, "layers") ? get(kept, "layers")->child : NULL;
+  cJSON *layers = cJSON_CreateArray();
+  bd_status status = BD_OK;
+  for (int i = 0; i < bd_model_layer_count(model) && status == BD_OK; i++) {
+    const char *tensor = bd_model_layer(model, i)->tensor;
+    status =
+        add_layer(layers, model, i, &dials[i], &defaults, kept_layer(kept, &hint, tensor), err);
+  }
+  put(root, "layers", layers);
+  cJSON_DeleteItemFromObjectCaseSensitive(root, "results");
+  if (totals) cJSON_AddItemToObject(root, "results", bd_totals_json(totals));
+  return status;
+}
+
+bd_status bd_config_write(const char *path, const bd_model *model, const bd_dial *dials,
+                          const bd_totals *totals, const cJSON *kept, bd_error *err) {
+  cJSON *root = kept ? cJSON_Duplicate(kept, 1) : cJSON_CreateObject();
+  if (!root) return bd_fail_memory(err, path);
+  bd_status status = build(root, model, dials, totals, kept, err);
+  if (status == BD_OK) status = bd_json_write(path, root, err);
+  cJSON_Delete(root);
+  return status;
+}

@@ -1,0 +1,71 @@
+// Shared by the files of core/session only.
+#ifndef BD_SESSION_INTERNAL_H
+#define BD_SESSION_INTERNAL_H
+
+#include "core/session/session.h"
+#include "core/session/undo.h"
+
+#include <cjson/cJSON.h>
+#include <pthread.h>
+
+// What a job computes for a layer, in the order in which a layer needs it.
+typedef enum bd_stage { BD_STAGE_INDEX, BD_STAGE_QUICK, BD_STAGE_PROOF, BD_STAGE_CURVE } bd_stage;
+
+// A finished job on its way from a worker to the UI thread.
+typedef struct bd_delivery {
+  struct bd_delivery *next;
+  int layer;
+  bd_stage stage;
+  uint64_t generation;
+  bd_status status;
+  bd_error error;
+  bd_index *index;   // BD_STAGE_INDEX
+  bd_result *result; // BD_STAGE_QUICK, BD_STAGE_PROOF
+  double curve[BD_BITS_MAX + 1], curve_prune;
+} bd_delivery;
+
+typedef struct bd_slot {
+  bd_index *index;
+  bd_result *result;
+  char *refused;             // found while indexing
+  uint64_t generation;       // counts the settings of this layer
+  uint64_t curve_generation; // counts those that change its curve
+  bd_ticket ticket;          // of the job under way, 0 none
+  bd_stage stage;            // its stage
+  bool busy, curve_done;
+} bd_slot;
+
+struct bd_session {
+  bd_model *model;
+  int count;
+  bd_layer_state *states; // what the outside sees
+  bd_slot *slots;
+  bd_dial *saved; // as last saved or loaded
+  char *config_path;
+  cJSON *kept; // the config as read: keys that are not ours
+  bd_undo *undo;
+
+  bd_pool *pool;
+  int in_hand, first, last; // what the user looks at
+  int scan;                 // layers below it need nothing more
+  int in_flight;
+
+  pthread_mutex_t lock; // of deliveries, notice
+  bd_delivery *deliveries;
+  char *notice, *shown_notice;
+  int wake[2]; // a pipe: workers write a byte, the UI polls
+};
+
+// Starts as many jobs as there are threads, the most wanted first.
+void bd_jobs_dispatch(bd_session *session);
+// The layer's setting changed: an earlier job is cancelled, others that matter less give way.
+void bd_jobs_changed(bd_session *session, int layer, bool curve_changed);
+// Takes in one delivery (which it frees); true where something that is shown changed.
+bool bd_jobs_take(bd_session *session, bd_delivery *delivery);
+// Layers and stages that are still to be computed, running ones included.
+int bd_jobs_pending(const bd_session *session);
+// Has ONNX's checker judge the model in the background; its word becomes a notice.
+void bd_jobs_check_model(bd_session *session);
+void bd_delivery_free(bd_delivery *delivery);
+
+#endif

@@ -1,0 +1,265 @@
+// The live jobs. The UI thread decides here what is computed next; workers get copies, and leave a
+// delivery. At most one job runs for a layer, and no more than there are threads, so that nothing
+// queues up in front of the next turn of a dial.
+#include "core/session/internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// The checker makes copies of the whole model: above this size the memory is worth more.
+enum { CHECK_LIMIT = 64 << 20 };
+
+typedef struct order {
+  bd_session *session; // workers use its lock, deliveries and wake pipe only
+  const bd_model *model;
+  const bd_index *index;
+  bd_setting setting;
+  bd_delivery *delivery;
+} order;
+
+static void deliver(bd_session *session, bd_delivery *delivery) {
+  pthread_mutex_lock(&session->lock);
+  delivery->next = session->deliveries;
+  session->deliveries = delivery;
+  pthread_mutex_unlock(&session->lock);
+  // A full pipe has woken the UI already.
+  if (write(session->wake[1], "", 1) < 0) return;
+}
+
+static void compute_curve(const order *o, bd_delivery *out, const bd_cancel *cancel) {
+  bd_setting setting = o->setting;
+  for (setting.bits = 1; setting.bits <= BD_BITS_MAX; setting.bits++) {
+    bd_result *result;
+    out->status = bd_quantize(o->index, &setting, BD_QUICK, cancel, &result, &out->error);
+    if (out->status != BD_OK) return;
+    out->curve[setting.bits] = result->sqnr_db;
+    out->curve_prune = result->sse_prune > 0
+                           ? 10 * log10(bd_index_stats(o->index)->energy / result->sse_prune)
+                           : INFINITY;
+    bd_result_free(result);
+  }
+}
+
+static void run(void *arg, const bd_cancel *cancel) {
+  order *o = arg;
+  bd_delivery *out = o->delivery;
+  bd_effort effort = out->stage == BD_STAGE_PROOF ? BD_PROVED : BD_QUICK;
+  if (out->stage == BD_STAGE_INDEX)
+    out->status = bd_study_index(o->model, out->layer, cancel, &out->index, &out->error);
+  else if (out->stage == BD_STAGE_CURVE)
+    compute_curve(o, out, cancel);
+  else
+    out->status = bd_quantize(o->index, &o->setting, effort, cancel, &out->result, &out->error);
+  deliver(o->session, out);
+  free(o);
+}
+
+static void drop(void *arg) {
+  order *o = arg;
+  o->delivery->status = BD_CANCELLED;
+  deliver(o->session, o->delivery);
+  free(o);
+}
+
+void bd_delivery_free(bd_delivery *delivery) {
+  bd_index_free(delivery->index);
+  bd_result_free(delivery->result);
+  free(delivery);
+}
+
+// --- what is wanted ------------------------------------------------------------------------------
+
+static bool needs(const bd_session *session, int layer, bd_stage stage) {
+  const bd_layer_state *state = &session->states[layer];
+  if (state->refused) return false;
+  switch (stage) {
+  case BD_STAGE_INDEX:
+    return !state->index;
+  case BD_STAGE_QUICK:
+    return state->index && state->stale;
+  case BD_STAGE_PROOF:
+    return state->index && !state->stale && state->proving;
+  case BD_STAGE_CURVE:
+    return state->index && !session->slots[layer].curve_done;
+  }
+  return false;
+}
+
+static bool wants(const bd_session *session, int layer, bd_stage stage) {
+  return layer >= 0 && layer < session->count && !session->slots[layer].busy &&
+         needs(session, layer, stage);
+}
+
+typedef struct pick {
+  int layer;
+  bd_stage stage;
+} pick;
+
+static bool pick_in(const bd_session *session, int first, int last, bd_stage from, bd_stage to,
+                    pick *out) {
+  for (bd_stage stage = from; stage <= to; stage++)
+    for (int layer = first; layer <= last; layer++)
+      if (wants(session, layer, stage)) {
+        *out = (pick){layer, stage};
+        return true;
+      }
+  return false;
+}
+
+// The layer in hand, then what is visible, then the rest; what is seen before what proves it.
+static bool pick_next(bd_session *session, pick *out) {
+  int hand = session->in_hand, first = session->first, last = session->last;
+  while (session->scan < session->count && !needs(session, session->scan, BD_STAGE_INDEX) &&
+         !needs(session, session->scan, BD_STAGE_QUICK))
+    session->scan++;
+  return pick_in(session, hand, hand, BD_STAGE_INDEX, BD_STAGE_QUICK, out) ||
+         pick_in(session, first, last, BD_STAGE_INDEX, BD_STAGE_QUICK, out) ||
+         pick_in(session, hand, hand, BD_STAGE_PROOF, BD_STAGE_CURVE, out) ||
+         pick_in(session, session->scan, session->count - 1, BD_STAGE_INDEX, BD_STAGE_QUICK, out) ||
+         pick_in(session, first, last, BD_STAGE_PROOF, BD_STAGE_CURVE, out) ||
+         pick_in(session, 0, session->count - 1, BD_STAGE_PROOF, BD_STAGE_CURVE, out);
+}
+
+static bool start(bd_session *session, pick next) {
+  bd_slot *slot = &session->slots[next.layer];
+  order *o = calloc(1, sizeof *o);
+  bd_delivery *delivery = calloc(1, sizeof *delivery);
+  if (!o || !delivery) {
+    free(o);
+    free(delivery);
+    return false;
+  }
+  delivery->layer = next.layer;
+  delivery->stage = next.stage;
+  delivery->generation = next.stage == BD_STAGE_CURVE ? slot->curve_generation : slot->generation;
+  *o = (order){session, session->model, slot->index, session->states[next.layer].dial.setting,
+               delivery};
+  slot->busy = true;
+  slot->stage = next.stage;
+  session->in_flight++;
+  slot->ticket = bd_pool_submit(session->pool, (bd_task){run, drop, o, 0});
+  return true;
+}
+
+void bd_jobs_dispatch(bd_session *session) {
+  pick next;
+  while (session->in_flight < bd_pool_threads(session->pool) && pick_next(session, &next))
+    if (!start(session, next)) return;
+}
+
+// --- a dial was turned ---------------------------------------------------------------------------
+
+// Proofs and curves can be had again; a dial wants a thread now.
+static void give_way(bd_session *session) {
+  for (int i = 0; i < session->count; i++) {
+    const bd_slot *slot = &session->slots[i];
+    if (slot->busy && slot->stage >= BD_STAGE_PROOF) bd_pool_cancel(session->pool, slot->ticket);
+  }
+}
+
+void bd_jobs_changed(bd_session *session, int layer, bool curve_changed) {
+  bd_layer_state *state = &session->states[layer];
+  bd_slot *slot = &session->slots[layer];
+  slot->generation++;
+  state->stale = true;
+  state->proving = false;
+  if (curve_changed) {
+    slot->curve_generation++;
+    slot->curve_done = false;
+    for (int bits = 0; bits <= BD_BITS_MAX; bits++)
+      state->curve[bits] = NAN;
+    state->curve_prune = NAN;
+  }
+  if (slot->busy && slot->stage != BD_STAGE_INDEX) bd_pool_cancel(session->pool, slot->ticket);
+  if (layer < session->scan) session->scan = layer;
+  if (session->in_flight >= bd_pool_threads(session->pool)) give_way(session);
+}
+
+// --- a result came back --------------------------------------------------------------------------
+
+static void take_index(bd_session *session, bd_delivery *delivery) {
+  bd_layer_state *state = &session->states[delivery->layer];
+  bd_slot *slot = &session->slots[delivery->layer];
+  if (delivery->status != BD_OK) {
+    slot->refused = strdup(delivery->error.text);
+    state->refused = slot->refused ? slot->refused : "no memory left to read it";
+    return;
+  }
+  slot->index = delivery->index;
+  state->index = slot->index;
+  delivery->index = NULL;
+}
+
+static void take_result(bd_session *session, bd_delivery *delivery) {
+  bd_layer_state *state = &session->states[delivery->layer];
+  bd_slot *slot = &session->slots[delivery->layer];
+  state->stale = false;
+  state->proving = false;
+  if (delivery->status != BD_OK) return; // no memory: the earlier result stays
+  bd_result_free(slot->result);
+  slot->result = delivery->result;
+  state->result = slot->result;
+  delivery->result = NULL;
+  state->proving = delivery->stage == BD_STAGE_QUICK && !slot->result->proved &&
+                   !isnan(slot->result->optimum_ratio);
+}
+
+static void take_curve(bd_session *session, const bd_delivery *delivery) {
+  bd_layer_state *state = &session->states[delivery->layer];
+  session->slots[delivery->layer].curve_done = true;
+  if (delivery->status != BD_OK) return;
+  memcpy(state->curve, delivery->curve, sizeof state->curve);
+  state->curve[0] = NAN;
+  state->curve_prune = delivery->curve_prune;
+}
+
+bool bd_jobs_take(bd_session *session, bd_delivery *delivery) {
+  bd_slot *slot = &session->slots[delivery->layer];
+  slot->busy = false;
+  slot->ticket = 0;
+  session->in_flight--;
+  bool curve = delivery->stage == BD_STAGE_CURVE;
+  // A result of an earlier setting never reaches the screen.
+  bool current = delivery->stage == BD_STAGE_INDEX ||
+                 delivery->generation == (curve ? slot->curve_generation : slot->generation);
+  bool taken = current && delivery->status != BD_CANCELLED;
+  if (taken && delivery->stage == BD_STAGE_INDEX) take_index(session, delivery);
+  if (taken && curve) take_curve(session, delivery);
+  if (taken && (delivery->stage == BD_STAGE_QUICK || delivery->stage == BD_STAGE_PROOF))
+    take_result(session, delivery);
+  bd_delivery_free(delivery);
+  return taken;
+}
+
+int bd_jobs_pending(const bd_session *session) {
+  int pending = 0;
+  for (int layer = 0; layer < session->count; layer++) {
+    const bd_layer_state *state = &session->states[layer];
+    if (state->refused) continue;
+    pending += !state->index + state->stale + state->proving + !session->slots[layer].curve_done;
+  }
+  return pending;
+}
+
+// --- the model checker ---------------------------------------------------------------------------
+
+static void check(void *arg, const bd_cancel *cancel) {
+  bd_session *session = arg;
+  bd_error err;
+  if (bd_cancelled(cancel) || bd_model_check(session->model, &err) == BD_OK) return;
+  pthread_mutex_lock(&session->lock);
+  session->notice = strdup(err.text);
+  pthread_mutex_unlock(&session->lock);
+  if (write(session->wake[1], "", 1) < 0) return;
+}
+
+static void check_dropped(void *arg) {
+  (void)arg;
+}
+
+void bd_jobs_check_model(bd_session *session) {
+  if (bd_model_about(session->model)->file_bytes > CHECK_LIMIT) return;
+  bd_pool_submit(session->pool, (bd_task){check, check_dropped, session, 1});
+}

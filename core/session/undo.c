@@ -1,0 +1,63 @@
+#include "core/session/undo.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct bd_undo {
+  bd_step *steps;
+  int count; // steps held
+  int done;  // of these, not undone
+  int room;
+};
+
+bd_undo *bd_undo_new(void) {
+  return calloc(1, sizeof(bd_undo));
+}
+
+static void forget_from(bd_undo *undo, int first) {
+  for (int i = first; i < undo->count; i++) {
+    free(undo->steps[i].what);
+    free(undo->steps[i].changes);
+  }
+  undo->count = first;
+}
+
+void bd_undo_free(bd_undo *undo) {
+  if (!undo) return;
+  forget_from(undo, 0);
+  free(undo->steps);
+  free(undo);
+}
+
+static bool make_room(bd_undo *undo) {
+  if (undo->count < undo->room) return true;
+  int room = undo->room ? undo->room * 2 : 64;
+  bd_step *grown = realloc(undo->steps, (size_t)room * sizeof *grown);
+  if (!grown) return false;
+  undo->steps = grown;
+  undo->room = room;
+  return true;
+}
+
+bool bd_undo_add(bd_undo *undo, const bd_change *changes, int count, const char *what) {
+  forget_from(undo, undo->done);
+  if (!make_room(undo)) return false;
+  bd_step step = {strdup(what), malloc((size_t)count * sizeof *changes), count};
+  if (!step.what || !step.changes) {
+    free(step.what);
+    free(step.changes);
+    return false;
+  }
+  memcpy(step.changes, changes, (size_t)count * sizeof *changes);
+  undo->steps[undo->count++] = step;
+  undo->done = undo->count;
+  return true;
+}
+
+const bd_step *bd_undo_back(bd_undo *undo) {
+  return undo->done > 0 ? &undo->steps[--undo->done] : NULL;
+}
+
+const bd_step *bd_undo_forward(bd_undo *undo) {
+  return undo->done < undo->count ? &undo->steps[undo->done++] : NULL;
+}

@@ -1,0 +1,28 @@
+// Undo and redo: steps of many layers at once.
+#ifndef BD_SESSION_UNDO_H
+#define BD_SESSION_UNDO_H
+
+#include "core/session/session.h"
+
+typedef struct bd_change {
+  int layer;
+  bd_dial before, after;
+} bd_change;
+
+typedef struct bd_step {
+  char *what;
+  bd_change *changes;
+  int count;
+} bd_step;
+
+typedef struct bd_undo bd_undo;
+
+bd_undo *bd_undo_new(void); // NULL without memory
+void bd_undo_free(bd_undo *undo);
+// Adds a step (copied) and forgets what was undone. False without memory: the step is then lost.
+bool bd_undo_add(bd_undo *undo, const bd_change *changes, int count, const char *what);
+// The step to take back or to do again, now behind or ahead; NULL where there is none.
+const bd_step *bd_undo_back(bd_undo *undo);
+const bd_step *bd_undo_forward(bd_undo *undo);
+
+#endif

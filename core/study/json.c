@@ -1,0 +1,79 @@
+#include "core/study/json.h"
+
+#include "core/base/json.h"
+
+#include <string.h>
+
+static double number_of(const bd_setting *setting, int field) {
+  if (field == BD_FIELD_BITS) return setting->bits;
+  return field == BD_FIELD_PRUNE ? setting->prune : (double)setting->seed;
+}
+
+void bd_setting_json(cJSON *object, const bd_setting *setting, const bd_setting *base) {
+  for (int field = 0; field < BD_FIELD_COUNT; field++) {
+    char text[64], plain[64];
+    bd_setting_get(setting, field, text, sizeof text);
+    if (base && strcmp(text, bd_setting_get(base, field, plain, sizeof plain)) == 0) continue;
+    const bd_field *about = bd_setting_field(field);
+    if (about->choices)
+      cJSON_AddStringToObject(object, about->name, text);
+    else
+      cJSON_AddNumberToObject(object, about->name, number_of(setting, field));
+  }
+}
+
+static void add_error(cJSON *object, const bd_result *result) {
+  bd_json_number(object, "sse", result->sse);
+  bd_json_number(object, "sse_prune", result->sse_prune);
+  bd_json_number(object, "sse_cluster", result->sse_cluster);
+  bd_json_number(object, "sse_map", result->sse_map);
+  bd_json_number(object, "sqnr_db", result->sqnr_db);
+  bd_json_number(object, "max_error", result->max_error);
+  bd_json_number(object, "optimum_ratio", result->optimum_ratio);
+  cJSON_AddBoolToObject(object, "proved", result->proved);
+}
+
+cJSON *bd_result_json(const bd_layer *layer, const bd_result *result) {
+  cJSON *object = cJSON_CreateObject();
+  if (!object) return NULL;
+  cJSON_AddStringToObject(object, "tensor", layer->tensor);
+  bd_setting_json(object, &result->setting, NULL);
+  if (result->levels)
+    cJSON_AddNumberToObject(object, "levels", result->level_count);
+  else
+    cJSON_AddNullToObject(object, "levels"); // kept float
+  cJSON_AddNumberToObject(object, "pruned", (double)result->hole.pruned);
+  add_error(object, result);
+  bd_json_number(object, "bits_per_weight", result->bits_per_weight);
+  bd_json_number(object, "entropy_bits", result->entropy_bits);
+  bd_json_number(object, "bytes", result->bytes);
+  return object;
+}
+
+cJSON *bd_totals_json(const bd_totals *totals) {
+  cJSON *object = cJSON_CreateObject();
+  if (!object) return NULL;
+  bd_json_number(object, "weights", totals->weights);
+  bd_json_number(object, "bytes_float", totals->bytes_float);
+  bd_json_number(object, "bytes", totals->bytes);
+  bd_json_number(object, "bits_per_weight", totals->bits_per_weight);
+  bd_json_number(object, "entropy_bits", totals->entropy_bits);
+  bd_json_number(object, "ratio", totals->ratio);
+  bd_json_number(object, "sqnr_db", totals->sqnr_db);
+  return object;
+}
+
+cJSON *bd_model_json(const bd_model *model) {
+  cJSON *object = cJSON_CreateObject();
+  if (!object) return NULL;
+  const bd_model_info *about = bd_model_about(model);
+  char hash[65];
+  bd_model_sha256(model, hash);
+  cJSON_AddStringToObject(object, "file", about->file);
+  cJSON_AddStringToObject(object, "sha256", hash);
+  cJSON_AddNumberToObject(object, "ir_version", (double)about->ir_version);
+  cJSON_AddNumberToObject(object, "opset", (double)about->opset);
+  cJSON_AddNumberToObject(object, "weights", (double)about->weights);
+  cJSON_AddNumberToObject(object, "bytes", (double)about->file_bytes);
+  return object;
+}

@@ -1,0 +1,223 @@
+#include "core/study/study.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double round_float16(double value) {
+  return bd_dtype_round(BD_FLOAT16, value);
+}
+static double round_bfloat16(double value) {
+  return bd_dtype_round(BD_BFLOAT16, value);
+}
+static double round_float64(double value) {
+  return bd_dtype_round(BD_FLOAT64, value);
+}
+
+static bd_rounding rounding_of(bd_dtype type) {
+  switch (type) {
+  case BD_FLOAT16:
+    return round_float16;
+  case BD_BFLOAT16:
+    return round_bfloat16;
+  case BD_FLOAT64:
+    return round_float64;
+  case BD_FLOAT32:
+    break;
+  }
+  return NULL;
+}
+
+bd_status bd_study_index(const bd_model *model, int layer, const bd_cancel *cancel, bd_index **out,
+                         bd_error *err) {
+  *out = NULL;
+  bd_weights weights;
+  BD_TRY(bd_model_weights(model, layer, &weights, err));
+  bd_rounding round = rounding_of(bd_model_layer(model, layer)->type);
+  bd_status status = bd_index_new(weights.data, weights.count, round, cancel, out, err);
+  bd_weights_free(&weights);
+  return status;
+}
+
+// What the workers of one bd_study_all share.
+typedef struct crew {
+  const bd_model *model;
+  const bd_setting *settings;
+  bd_effort effort;
+  const bd_cancel *cancel; // the caller's; NULL never
+  bd_progress progress;
+  void *progress_arg;
+  bd_layer_study *studies;
+  const int *order; // largest layer first, so that no thread is left alone with it
+  int count, done;
+  atomic_int next;
+  pthread_mutex_t lock; // of done, status and error
+  bd_status status;     // the first failure
+  bd_error error;
+} crew;
+
+static bool stopped(crew *c, const bd_cancel *own) {
+  return bd_cancelled(own) || bd_cancelled(c->cancel);
+}
+
+static bd_status study_layer(crew *c, int layer, bd_error *err) {
+  bd_layer_study *study = &c->studies[layer];
+  bd_status status = bd_study_index(c->model, layer, c->cancel, &study->index, err);
+  if (status == BD_INVALID) {
+    study->refused = strdup(err->text);
+    return study->refused ? BD_OK : bd_fail_memory(err, "a message");
+  }
+  if (status != BD_OK || !c->settings) return status;
+  return bd_quantize(study->index, &c->settings[layer], c->effort, c->cancel, &study->result, err);
+}
+
+static void report(crew *c, bd_status status, const bd_error *err) {
+  pthread_mutex_lock(&c->lock);
+  c->done++;
+  if (status != BD_OK && c->status == BD_OK) {
+    c->status = status;
+    c->error = *err;
+  }
+  if (c->progress && status == BD_OK) c->progress(c->progress_arg, c->done, c->count);
+  pthread_mutex_unlock(&c->lock);
+}
+
+static void work(void *arg, const bd_cancel *own) {
+  crew *c = arg;
+  for (;;) {
+    int at = atomic_fetch_add(&c->next, 1);
+    if (at >= c->count) return;
+    bd_error err = {{0}};
+    bd_status status = stopped(c, own) ? BD_CANCELLED : study_layer(c, c->order[at], &err);
+    report(c, status, &err);
+  }
+}
+
+static void skip(void *arg) {
+  (void)arg;
+}
+
+typedef struct sized {
+  int64_t weights;
+  int layer;
+} sized;
+
+static int by_size(const void *a, const void *b) {
+  const sized *x = a, *y = b;
+  if (x->weights != y->weights) return x->weights < y->weights ? 1 : -1;
+  return x->layer - y->layer;
+}
+
+static int *largest_first(const bd_model *model, int count) {
+  sized *sizes = calloc((size_t)count + 1, sizeof *sizes);
+  int *order = calloc((size_t)count + 1, sizeof *order);
+  if (sizes && order) {
+    for (int i = 0; i < count; i++)
+      sizes[i] = (sized){bd_model_layer(model, i)->weights, i};
+    qsort(sizes, (size_t)count, sizeof *sizes, by_size);
+    for (int i = 0; i < count; i++)
+      order[i] = sizes[i].layer;
+  } else {
+    free(order);
+    order = NULL;
+  }
+  free(sizes);
+  return order;
+}
+
+static bd_status run_crew(crew *c, bd_pool *pool, bd_error *err) {
+  pthread_mutex_init(&c->lock, NULL);
+  for (int i = 0; i < bd_pool_threads(pool); i++)
+    bd_pool_submit(pool, (bd_task){work, skip, c, 0});
+  bd_pool_wait(pool);
+  pthread_mutex_destroy(&c->lock);
+  if (bd_cancelled(c->cancel)) return BD_CANCELLED;
+  if (c->status != BD_OK && err) *err = c->error;
+  return c->status;
+}
+
+bd_status bd_study_all(const bd_model *model, const bd_setting *settings, bd_effort effort,
+                       bd_pool *pool, const bd_cancel *cancel, bd_progress progress, void *arg,
+                       bd_layer_study **out, bd_error *err) {
+  *out = NULL;
+  int count = bd_model_layer_count(model);
+  int *order = largest_first(model, count);
+  bd_layer_study *studies = calloc((size_t)count + 1, sizeof *studies);
+  bd_status status = order && studies ? BD_OK : bd_fail_memory(err, "the results");
+  if (status == BD_OK) {
+    crew c = {.model = model,
+              .settings = settings,
+              .effort = effort,
+              .cancel = cancel,
+              .progress = progress,
+              .progress_arg = arg,
+              .studies = studies,
+              .order = order,
+              .count = count};
+    status = run_crew(&c, pool, err);
+  }
+  free(order);
+  if (status == BD_OK)
+    *out = studies;
+  else
+    bd_study_free(studies, count);
+  return status;
+}
+
+void bd_study_free(bd_layer_study *studies, int count) {
+  if (!studies) return;
+  for (int i = 0; i < count; i++) {
+    bd_result_free(studies[i].result);
+    bd_index_free(studies[i].index);
+    free(studies[i].refused);
+  }
+  free(studies);
+}
+
+void bd_totals_add(bd_totals *totals, const bd_result *result, const bd_stats *stats) {
+  double n = (double)result->count;
+  totals->weights += n;
+  totals->bytes_float += 4 * n;
+  totals->bytes += result->bytes;
+  totals->bits_per_weight += result->bits_per_weight * n;
+  totals->entropy_bits += result->entropy_bits * n;
+  totals->sse += result->sse;
+  totals->energy += stats->energy;
+  totals->layers++;
+}
+
+void bd_totals_close(bd_totals *totals) {
+  if (totals->weights > 0) {
+    totals->bits_per_weight /= totals->weights;
+    totals->entropy_bits /= totals->weights;
+  }
+  totals->ratio = totals->bytes > 0 ? totals->bytes_float / totals->bytes : 1;
+  totals->sqnr_db = totals->sse > 0 ? 10 * log10(totals->energy / totals->sse) : INFINITY;
+}
+
+static bd_status apply_layer(const bd_model *model, int layer, const bd_layer_study *study,
+                             bd_replacement *out, bd_error *err) {
+  bd_weights weights;
+  BD_TRY(bd_model_weights(model, layer, &weights, err));
+  float *values = malloc((weights.count + 1) * sizeof *values);
+  if (values) bd_result_apply(study->result, study->index, weights.data, values);
+  bd_weights_free(&weights);
+  *out = (bd_replacement){layer, values};
+  return values ? BD_OK : bd_fail_memory(err, bd_model_layer(model, layer)->tensor);
+}
+
+bd_status bd_study_save(const bd_model *model, const bd_layer_study *studies, const char *path,
+                        bd_error *err) {
+  int count = bd_model_layer_count(model), used = 0;
+  bd_replacement *list = calloc((size_t)count + 1, sizeof *list);
+  if (!list) return bd_fail_memory(err, path);
+  bd_status status = BD_OK;
+  for (int i = 0; i < count && status == BD_OK; i++)
+    if (studies[i].result) status = apply_layer(model, i, &studies[i], &list[used++], err);
+  if (status == BD_OK) status = bd_model_save(model, list, used, path, err);
+  for (int i = 0; i < used; i++)
+    free((void *)(uintptr_t)list[i].values);
+  free(list);
+  return status;
+}

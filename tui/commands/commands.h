@@ -1,0 +1,26 @@
+// The work without a screen: one function for each command.
+#ifndef BD_TUI_COMMANDS_COMMANDS_H
+#define BD_TUI_COMMANDS_COMMANDS_H
+
+#include "tui/commands/options.h"
+
+bd_status bd_command_explore(const bd_options *options, bd_error *err);
+bd_status bd_command_layers(const bd_options *options, bd_error *err);
+bd_status bd_command_quantize(const bd_options *options, bd_error *err);
+bd_status bd_command_report(const bd_options *options, bd_error *err);
+
+// Opens the model and indexes or quantizes every layer, with progress; interrupted: BD_CANCELLED.
+typedef struct bd_work {
+  bd_model *model;
+  bd_layer_study *studies;
+} bd_work;
+bd_status bd_work_open(const bd_options *options, bool quantize, bd_work *work, bd_error *err);
+void bd_work_close(bd_work *work);
+
+// Names the refused layers on standard error, in one line.
+void bd_warn_refused(const bd_work *work);
+
+// Standard output was written, or why not (a full disk behind `>`).
+bd_status bd_flush_output(bd_error *err);
+
+#endif

@@ -1,0 +1,263 @@
+#include "tui/commands/options.h"
+
+#include "core/base/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXPLORE = 1, LAYERS = 2, QUANTIZE = 4, REPORT = 8 }; // as in bd_subcommands
+enum { SETTINGS = EXPLORE | QUANTIZE | REPORT, EVERYWHERE = EXPLORE | LAYERS | QUANTIZE | REPORT };
+
+typedef enum option_id {
+  OPT_FIELD = 256, // + the setting's field
+  OPT_CONFIG = OPT_FIELD + BD_FIELD_COUNT,
+  OPT_LAYER,
+  OPT_OUTPUT,
+  OPT_JSON,
+  OPT_THEME,
+  OPT_ASCII,
+  OPT_NO_COLOR,
+  OPT_NO_MOUSE,
+  OPT_READ_ONLY,
+  OPT_SCRIPT,
+  OPT_THREADS,
+  OPT_HELP,
+  OPT_VERSION,
+} option_id;
+
+typedef struct option_row {
+  const char *name;
+  char letter; // 0 none
+  const char *value;
+  int commands;
+  const char *help; // NULL: the setting field's own
+  int id;
+} option_row;
+
+static const option_row rows[] = {
+    {"config", 0, "FILE", SETTINGS, "start from a saved config", OPT_CONFIG},
+    {"bits", 0, "B", SETTINGS, NULL, OPT_FIELD + BD_FIELD_BITS},
+    {"prune", 0, "P", SETTINGS, NULL, OPT_FIELD + BD_FIELD_PRUNE},
+    {"method", 0, "M", SETTINGS, NULL, OPT_FIELD + BD_FIELD_METHOD},
+    {"init", 0, "I", SETTINGS, NULL, OPT_FIELD + BD_FIELD_INIT},
+    {"granularity", 0, "G", SETTINGS, NULL, OPT_FIELD + BD_FIELD_GRANULARITY},
+    {"grid", 0, "G", SETTINGS, NULL, OPT_FIELD + BD_FIELD_GRID},
+    {"zero", 0, "Z", SETTINGS, NULL, OPT_FIELD + BD_FIELD_ZERO},
+    {"scale", 0, "S", SETTINGS, NULL, OPT_FIELD + BD_FIELD_SCALE},
+    {"seed", 0, "N", SETTINGS, NULL, OPT_FIELD + BD_FIELD_SEED},
+    {"layer", 0, "GLOB:FIELD=VALUE,…", SETTINGS,
+     "set fields of the layers whose tensor matches; may be repeated, later ones win", OPT_LAYER},
+    {"output", 'o', "PATH", QUANTIZE | REPORT, "write there", OPT_OUTPUT},
+    {"json", 0, NULL, LAYERS | QUANTIZE, "print JSON", OPT_JSON},
+    {"theme", 0, "NAME|FILE", EXPLORE, "colours: dark, light, mono, contrast, or a JSON file",
+     OPT_THEME},
+    {"ascii", 'U', NULL, EXPLORE | REPORT, "draw with ASCII characters", OPT_ASCII},
+    {"no-color", 'C', NULL, EXPLORE, "draw without colour", OPT_NO_COLOR},
+    {"no-mouse", 'M', NULL, EXPLORE, "leave the mouse to the terminal", OPT_NO_MOUSE},
+    {"read-only", 0, NULL, EXPLORE, "write nothing, anywhere", OPT_READ_ONLY},
+    {"script", 0, "FILE", EXPLORE, "take keys and commands from a file, without a terminal",
+     OPT_SCRIPT},
+    {"threads", 0, "N", EVERYWHERE, "worker threads (default: the processors at hand)",
+     OPT_THREADS},
+    {"help", 'h', NULL, EVERYWHERE, "print this", OPT_HELP},
+    {"version", 0, NULL, EVERYWHERE, "print the version", OPT_VERSION},
+};
+enum { ROW_COUNT = sizeof rows / sizeof *rows };
+
+static int mask_of(const bd_subcommand *command) {
+  return 1 << (command - bd_subcommands);
+}
+
+static const bd_subcommand *find_command(const char *name) {
+  for (const bd_subcommand *c = bd_subcommands; c->name; c++)
+    if (strcmp(c->name, name) == 0) return c;
+  return NULL;
+}
+
+// --- reading -------------------------------------------------------------------------------------
+
+static void fill_getopt(int mask, struct option *longs, char *shorts) {
+  *shorts++ = ':'; // a missing value is told apart from an unknown option
+  for (int i = 0; i < ROW_COUNT; i++) {
+    if (!(rows[i].commands & mask)) continue;
+    *longs++ = (struct option){rows[i].name, rows[i].value ? required_argument : no_argument, NULL,
+                               rows[i].id};
+    if (!rows[i].letter) continue;
+    *shorts++ = rows[i].letter;
+    if (rows[i].value) *shorts++ = ':';
+  }
+  *longs = (struct option){0};
+  *shorts = '\0';
+}
+
+static int id_of_letter(int code) {
+  for (int i = 0; i < ROW_COUNT; i++)
+    if (rows[i].letter == code) return rows[i].id;
+  return code;
+}
+
+static bd_status unknown(const bd_options *options, const char *given, bd_error *err) {
+  const char *nearest = NULL;
+  int least = INT_MAX, length = (int)strcspn(given, "=");
+  char name[64];
+  snprintf(name, sizeof name, "%.*s", length, given);
+  for (int i = 0; i < ROW_COUNT; i++) {
+    if (!(rows[i].commands & mask_of(options->command))) continue;
+    int distance = bd_text_distance(name + strspn(name, "-"), rows[i].name);
+    if (distance < least) {
+      least = distance;
+      nearest = rows[i].name;
+    }
+  }
+  const char *command = options->command->name, *space = *command ? " " : "";
+  if (least <= 2)
+    return bd_fail(err, BD_INVALID,
+                   "%s: no such option: did you mean --%s? See `bitdial%s%s --help`", name, nearest,
+                   space, command);
+  return bd_fail(err, BD_INVALID, "%s: no such option: see `bitdial%s%s --help`", name, space,
+                 command);
+}
+
+static bd_status read_threads(bd_options *options, const char *text, bd_error *err) {
+  char *end;
+  errno = 0;
+  long value = strtol(text, &end, 10);
+  if (*end || end == text || errno || value < 1 || value > 256)
+    return bd_fail(err, BD_INVALID, "--threads %s: takes a whole number from 1 to 256", text);
+  options->threads = (int)value;
+  return BD_OK;
+}
+
+static bd_status take(bd_options *options, int id, const char *value, bd_error *err) {
+  if (id >= OPT_FIELD && id < OPT_FIELD + BD_FIELD_COUNT) {
+    bd_setting scratch = bd_setting_default();
+    bd_error why;
+    if (bd_setting_set(&scratch, id - OPT_FIELD, value, &why) != BD_OK)
+      return bd_fail(err, BD_INVALID, "--%s", why.text);
+    options->fields[id - OPT_FIELD] = value;
+    return BD_OK;
+  }
+  switch (id) {
+  case OPT_CONFIG:
+    options->config = value;
+    break;
+  case OPT_LAYER:
+    options->layers[options->layer_count++] = value;
+    break;
+  case OPT_OUTPUT:
+    options->output = value;
+    break;
+  case OPT_THEME:
+    options->theme = value;
+    break;
+  case OPT_SCRIPT:
+    options->script = value;
+    break;
+  case OPT_THREADS:
+    return read_threads(options, value, err);
+  }
+  bool *const flags[] = {
+      [OPT_JSON - OPT_CONFIG] = &options->json,
+      [OPT_ASCII - OPT_CONFIG] = &options->ascii,
+      [OPT_NO_COLOR - OPT_CONFIG] = &options->no_color,
+      [OPT_NO_MOUSE - OPT_CONFIG] = &options->no_mouse,
+      [OPT_READ_ONLY - OPT_CONFIG] = &options->read_only,
+      [OPT_HELP - OPT_CONFIG] = &options->help,
+      [OPT_VERSION - OPT_CONFIG] = &options->version,
+  };
+  if (flags[id - OPT_CONFIG]) *flags[id - OPT_CONFIG] = true;
+  return BD_OK;
+}
+
+static bd_status read_operands(int argc, char **argv, bd_options *options, bd_error *err) {
+  if (options->help || options->version) return BD_OK;
+  if (optind < argc) options->model = argv[optind++];
+  if (optind < argc)
+    return bd_fail(err, BD_INVALID, "%s: one model at a time, %s is already named", argv[optind],
+                   options->model);
+  if (!options->model && options->command != bd_subcommands)
+    return bd_fail(err, BD_INVALID, "%s: needs a model: `bitdial %s %s`", options->command->name,
+                   options->command->name, options->command->arguments);
+  return BD_OK;
+}
+
+static bd_status read_all(int argc, char **argv, bd_options *options, bd_error *err) {
+  struct option longs[ROW_COUNT + 1];
+  char shorts[2 * ROW_COUNT + 2];
+  fill_getopt(mask_of(options->command), longs, shorts);
+  opterr = 0;
+  optind = 1;
+  for (;;) {
+    int at = optind;
+    int code = getopt_long(argc, argv, shorts, longs, NULL);
+    if (code == -1) break;
+    const char *given = argv[optind > at ? optind - 1 : at];
+    if (code == ':') return bd_fail(err, BD_INVALID, "%s: needs a value after it", given);
+    if (code == '?') return unknown(options, given, err);
+    BD_TRY(take(options, code < 256 ? id_of_letter(code) : code, optarg, err));
+  }
+  return read_operands(argc, argv, options, err);
+}
+
+bd_status bd_options_read(int argc, char **argv, bd_options *options, bd_error *err) {
+  *options = (bd_options){.command = bd_subcommands};
+  options->layers = calloc((size_t)argc + 1, sizeof *options->layers);
+  if (!options->layers) return bd_fail_memory(err, "the command line");
+  const bd_subcommand *command = argc > 1 && *argv[1] ? find_command(argv[1]) : NULL;
+  if (command) {
+    options->command = command;
+    argc--;
+    argv++;
+  }
+  return read_all(argc, argv, options, err);
+}
+
+void bd_options_free(bd_options *options) {
+  free(options->layers);
+}
+
+// --- help ----------------------------------------------------------------------------------------
+
+static const char *help_of(const option_row *row) {
+  return row->help ? row->help : bd_setting_field(row->id - OPT_FIELD)->help;
+}
+
+static void print_choices(const option_row *row) {
+  const bd_field *field =
+      row->id < OPT_FIELD + BD_FIELD_COUNT ? bd_setting_field(row->id - OPT_FIELD) : NULL;
+  if (!field || !field->choices) return;
+  for (int i = 0; i < field->choice_count; i++)
+    printf("%30s%-18s %s\n", "", field->choices[i].name, field->choices[i].help);
+}
+
+static void print_options(int mask) {
+  puts("\nOptions:");
+  for (int i = 0; i < ROW_COUNT; i++) {
+    if (!(rows[i].commands & mask)) continue;
+    char letter[8] = "    ", left[64];
+    if (rows[i].letter) snprintf(letter, sizeof letter, "-%c, ", rows[i].letter);
+    snprintf(left, sizeof left, "%s--%s%s%s", letter, rows[i].name, rows[i].value ? " " : "",
+             rows[i].value ? rows[i].value : "");
+    printf("  %-26s  %s\n", left, help_of(&rows[i]));
+    print_choices(&rows[i]);
+  }
+}
+
+void bd_options_help(const bd_subcommand *command) {
+  if (*command->name) {
+    printf("bitdial %s %s\n  %s\n", command->name, command->arguments, command->help);
+    print_options(mask_of(command));
+    return;
+  }
+  puts("bitdial: turn the bits of a neural network like dials.\n");
+  for (const bd_subcommand *c = bd_subcommands; c->name; c++)
+    printf("  bitdial %s%s%s\n      %s\n", c->name, *c->name ? " " : "", c->arguments, c->help);
+  print_options(mask_of(command));
+  puts("\nIn the explorer ? lists the keys. `bitdial COMMAND --help` lists a command's options.\n"
+       "Exit: 0 done, 1 the work failed, 2 bad usage or input, 130 interrupted.");
+}

@@ -1,0 +1,50 @@
+// The command line: one table of commands, one of options, read with getopt_long.
+#ifndef BD_TUI_COMMANDS_OPTIONS_H
+#define BD_TUI_COMMANDS_OPTIONS_H
+
+#include "core/session/config.h"
+
+typedef struct bd_options bd_options;
+
+typedef struct bd_subcommand {
+  const char *name; // "" is the explorer
+  const char *arguments;
+  const char *help;
+  bd_status (*run)(const bd_options *options, bd_error *err);
+} bd_subcommand;
+
+// What the command line said. Strings belong to argv.
+struct bd_options {
+  const bd_subcommand *command;
+  const char *model; // NULL: none given
+  const char *config, *output, *theme, *script;
+  bool json, ascii, no_color, no_mouse, read_only, help, version;
+  int threads;                        // 0: the processors at hand
+  const char *fields[BD_FIELD_COUNT]; // NULL: not given
+  const char **layers;                // GLOB:field=value,…
+  int layer_count;
+};
+
+extern const bd_subcommand bd_subcommands[]; // ends with a NULL name
+
+// BD_INVALID: one line that names the option and what is allowed. Release with bd_options_free.
+bd_status bd_options_read(int argc, char **argv, bd_options *options, bd_error *err);
+void bd_options_free(bd_options *options);
+
+// Prints what --help says for one command, or for all.
+void bd_options_help(const bd_subcommand *command);
+
+// One dial a layer, from --config, the setting options and --layer, in that order. Also where the
+// model has no layers; the caller frees *dials.
+bd_status bd_options_dials(const bd_options *options, const bd_model *model, bd_dial **dials,
+                           bd_error *err);
+// The same, settings alone.
+bd_status bd_options_settings(const bd_options *options, const bd_model *model,
+                              bd_setting **settings, bd_error *err);
+
+// Opens the model that was named; without one (the explorer, the report), the sample.
+bd_status bd_options_model(const bd_options *options, bd_model **model, bd_error *err);
+// A session on it, with the settings that were given.
+bd_status bd_options_session(const bd_options *options, bd_session **session, bd_error *err);
+
+#endif

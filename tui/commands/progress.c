@@ -1,0 +1,61 @@
+#include "tui/commands/progress.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static const double quiet = 2; // s before the first word
+static const double bar_every = 0.1, line_every = 5;
+
+bd_bar bd_bar_start(const char *what) {
+  bd_bar bar = {.what = what, .terminal = isatty(STDERR_FILENO)};
+  clock_gettime(CLOCK_MONOTONIC, &bar.start);
+  return bar;
+}
+
+static double seconds_since(const struct timespec *start) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) * 1e-9;
+}
+
+static void draw_bar(const bd_bar *bar, int done, int total, double left) {
+  enum { WIDTH = 30 };
+  char cells[WIDTH + 1];
+  for (int i = 0; i < WIDTH; i++)
+    cells[i] = i < WIDTH * done / total ? '#' : '.';
+  cells[WIDTH] = '\0';
+  fprintf(stderr, "\r[%s] %d/%d %s, %.0f s left \x1b[K", cells, done, total, bar->what, left);
+}
+
+void bd_bar_show(void *arg, int done, int total) {
+  bd_bar *bar = arg;
+  double now = seconds_since(&bar->start);
+  if (now < quiet || done >= total) return;
+  if (bar->drawn && now - bar->last < (bar->terminal ? bar_every : line_every)) return;
+  double left = now / done * (total - done);
+  if (bar->terminal)
+    draw_bar(bar, done, total, left);
+  else
+    fprintf(stderr, "%d of %d %s, about %.0f s left\n", done, total, bar->what, left);
+  bar->last = now;
+  bar->drawn = true;
+}
+
+void bd_bar_end(bd_bar *bar) {
+  if (bar->drawn && bar->terminal) fputs("\r\x1b[K", stderr);
+}
+
+static bd_cancel interrupted;
+
+static void on_signal(int signal) {
+  (void)signal;
+  atomic_store(&interrupted, true);
+}
+
+const bd_cancel *bd_interrupt(void) {
+  struct sigaction action = {.sa_handler = on_signal};
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+  return &interrupted;
+}

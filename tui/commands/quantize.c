@@ -1,0 +1,93 @@
+#include "tui/commands/commands.h"
+
+#include "core/base/json.h"
+#include "core/base/text.h"
+#include "core/study/json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static bd_totals totals_of(const bd_work *work) {
+  bd_totals totals = {0};
+  for (int i = 0; i < bd_model_layer_count(work->model); i++)
+    if (work->studies[i].result)
+      bd_totals_add(&totals, work->studies[i].result, bd_index_stats(work->studies[i].index));
+  bd_totals_close(&totals);
+  return totals;
+}
+
+static cJSON *refused_json(const bd_work *work) {
+  cJSON *list = cJSON_CreateArray();
+  for (int i = 0; i < bd_model_layer_count(work->model); i++) {
+    if (!work->studies[i].refused) continue;
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "tensor", bd_model_layer(work->model, i)->tensor);
+    cJSON_AddStringToObject(object, "why", work->studies[i].refused);
+    cJSON_AddItemToArray(list, object);
+  }
+  return list;
+}
+
+static bd_status print_json(const bd_work *work, const bd_totals *totals, bd_error *err) {
+  cJSON *root = cJSON_CreateObject();
+  cJSON_AddItemToObject(root, "model", bd_model_json(work->model));
+  cJSON *layers = cJSON_AddArrayToObject(root, "layers");
+  for (int i = 0; i < bd_model_layer_count(work->model); i++)
+    if (work->studies[i].result)
+      cJSON_AddItemToArray(layers,
+                           bd_result_json(bd_model_layer(work->model, i), work->studies[i].result));
+  cJSON_AddItemToObject(root, "refused", refused_json(work));
+  cJSON_AddItemToObject(root, "total", bd_totals_json(totals));
+  bd_status status = bd_json_write("-", root, err);
+  cJSON_Delete(root);
+  return status;
+}
+
+static void print_row(const char *name, const bd_result *result) {
+  char bits[8], sqnr[16] = "exact", optimum[16] = "-", size[32];
+  bd_setting_get(&result->setting, BD_FIELD_BITS, bits, sizeof bits);
+  if (isfinite(result->sqnr_db)) snprintf(sqnr, sizeof sqnr, "%.2f dB", result->sqnr_db);
+  if (isfinite(result->optimum_ratio))
+    snprintf(optimum, sizeof optimum, "%s%.6f", result->proved ? "" : "<= ", result->optimum_ratio);
+  printf("%-36s %5s %6.1f%% %6d %10s %12s %8.3f %12s\n", name, bits, result->setting.prune * 100,
+         result->level_count, sqnr, optimum, result->bits_per_weight,
+         bd_text_bytes(size, sizeof size, result->bytes));
+}
+
+static void print_table(const bd_work *work, const bd_totals *totals) {
+  printf("%-36s %5s %7s %6s %10s %12s %8s %12s\n", "tensor", "bits", "prune", "levels", "SQNR",
+         "x optimum", "bits/w", "size");
+  for (int i = 0; i < bd_model_layer_count(work->model); i++) {
+    char name[512];
+    bd_text_escape(name, sizeof name, bd_model_layer(work->model, i)->tensor);
+    if (work->studies[i].result) print_row(name, work->studies[i].result);
+  }
+  char before[32], after[32], weights[32], sqnr[32] = "exact";
+  if (isfinite(totals->sqnr_db)) snprintf(sqnr, sizeof sqnr, "%.2f dB", totals->sqnr_db);
+  printf("\n%s weights, %s -> %s, %.1fx, %.3f bits/weight (entropy %.3f), SQNR %s\n",
+         bd_text_count(weights, sizeof weights, (int64_t)totals->weights),
+         bd_text_bytes(before, sizeof before, totals->bytes_float),
+         bd_text_bytes(after, sizeof after, totals->bytes), totals->ratio, totals->bits_per_weight,
+         totals->entropy_bits, sqnr);
+}
+
+// The model first: where it cannot be written, nothing is printed as if it had been.
+static bd_status put_out(const bd_options *options, const bd_work *work, bd_error *err) {
+  if (options->output) BD_TRY(bd_study_save(work->model, work->studies, options->output, err));
+  bd_totals totals = totals_of(work);
+  if (options->json)
+    BD_TRY(print_json(work, &totals, err));
+  else if (!options->output || strcmp(options->output, "-") != 0)
+    print_table(work, &totals);
+  return bd_flush_output(err);
+}
+
+bd_status bd_command_quantize(const bd_options *options, bd_error *err) {
+  bd_work work;
+  BD_TRY(bd_work_open(options, true, &work, err));
+  bd_status status = put_out(options, &work, err);
+  if (status == BD_OK) bd_warn_refused(&work);
+  bd_work_close(&work);
+  return status;
+}

@@ -1,0 +1,78 @@
+#include "tui/commands/commands.h"
+
+#include "core/base/file.h"
+#include "tui/commands/progress.h"
+#include "viewers/view.h"
+
+#include <errno.h>
+#include <langinfo.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum { COLUMNS_MIN = 40, COLUMNS_MAX = 400, COLUMNS_DEFAULT = 100 };
+
+// The terminal's width, COLUMNS, or a page.
+static int columns_of(FILE *out) {
+  struct winsize size;
+  const char *given = getenv("COLUMNS");
+  int columns = given ? atoi(given) : 0;
+  if (columns == 0 && ioctl(fileno(out), TIOCGWINSZ, &size) == 0) columns = size.ws_col;
+  if (columns == 0) columns = COLUMNS_DEFAULT;
+  return columns < COLUMNS_MIN ? COLUMNS_MIN : columns > COLUMNS_MAX ? COLUMNS_MAX : columns;
+}
+
+static bd_status settle(bd_session *session) {
+  const bd_cancel *cancel = bd_interrupt();
+  bd_bar bar = bd_bar_start("results");
+  int total = bd_session_pending(session);
+  while (bd_session_pending(session) > 0 && !bd_cancelled(cancel)) {
+    struct pollfd wake = {bd_session_wake_fd(session), POLLIN, 0};
+    poll(&wake, 1, 100);
+    bd_session_poll(session);
+    int done = total - bd_session_pending(session);
+    if (done > 0) bd_bar_show(&bar, done, total);
+  }
+  bd_bar_end(&bar);
+  return bd_cancelled(cancel) ? BD_CANCELLED : BD_OK;
+}
+
+static bd_status write_report(bd_session *session, const bd_options *options, FILE *out,
+                              bd_error *err) {
+  bool ascii = options->ascii || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+  bd_desk desk = {.session = session, .layer = bd_session_count(session) ? 0 : -1};
+  desk.marks = calloc((size_t)bd_session_count(session) + 1, sizeof *desk.marks);
+  if (!desk.marks) return bd_fail_memory(err, "the report");
+  bd_report_text(&desk, out, columns_of(options->output ? stdin : out), ascii);
+  free(desk.marks);
+  return BD_OK;
+}
+
+// Into memory first, so that the file appears whole or not at all.
+static bd_status put_report(bd_session *session, const bd_options *options, bd_error *err) {
+  if (!options->output) {
+    BD_TRY(write_report(session, options, stdout, err));
+    return bd_flush_output(err);
+  }
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (!out) return bd_fail_memory(err, "the report");
+  bd_status status = write_report(session, options, out, err);
+  fclose(out);
+  if (status == BD_OK) status = bd_file_write(options->output, text, size, err);
+  free(text);
+  return status;
+}
+
+bd_status bd_command_report(const bd_options *options, bd_error *err) {
+  bd_session *session;
+  BD_TRY(bd_options_session(options, &session, err));
+  bd_status status = settle(session);
+  if (status == BD_OK) status = put_report(session, options, err);
+  bd_session_free(session);
+  return status;
+}

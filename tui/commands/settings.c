@@ -1,0 +1,141 @@
+// From the command line to one dial a layer.
+#include "tui/commands/options.h"
+
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bd_status apply_fields(const bd_options *options, bd_setting *setting, bd_error *err) {
+  for (int field = 0; field < BD_FIELD_COUNT; field++)
+    if (options->fields[field]) BD_TRY(bd_setting_set(setting, field, options->fields[field], err));
+  return BD_OK;
+}
+
+// The colon that ends the GLOB: the last one before the first '='.
+static const char *glob_end(const char *text) {
+  const char *equals = strchr(text, '=');
+  if (!equals) return NULL;
+  const char *colon = NULL;
+  for (const char *at = text; at < equals; at++)
+    if (*at == ':') colon = at;
+  return colon;
+}
+
+static bool matches(const char *glob, const char *tensor) {
+  return strcmp(glob, tensor) == 0 || fnmatch(glob, tensor, 0) == 0;
+}
+
+static bd_status no_match(const char *glob, const bd_model *model, int refused, bd_error *err) {
+  if (refused)
+    return bd_fail(err, BD_INVALID, "--layer %s: matches only layers that cannot be quantized (%s)",
+                   glob, bd_model_layer(model, bd_model_nearest(model, glob))->refused);
+  int nearest = bd_model_nearest(model, glob);
+  if (nearest < 0) return bd_fail(err, BD_INVALID, "--layer %s: the model has no layers", glob);
+  return bd_fail(err, BD_INVALID,
+                 "--layer %s: matches no layer, the nearest is %s: `bitdial layers` lists all",
+                 glob, bd_model_layer(model, nearest)->tensor);
+}
+
+static bd_status apply_glob(const char *glob, const char *fields, const bd_model *model,
+                            bd_dial *dials, bd_error *err) {
+  int hits = 0, refused = 0;
+  for (int i = 0; i < bd_model_layer_count(model); i++) {
+    const bd_layer *layer = bd_model_layer(model, i);
+    if (!matches(glob, layer->tensor)) continue;
+    refused += layer->refused != NULL;
+    hits += layer->refused == NULL;
+    bd_error why;
+    if (bd_setting_parse(&dials[i].setting, fields, &why) != BD_OK)
+      return bd_fail(err, BD_INVALID, "--layer %s: %s", glob, why.text);
+  }
+  return hits ? BD_OK : no_match(glob, model, refused, err);
+}
+
+static bd_status apply_layer(const char *text, const bd_model *model, bd_dial *dials,
+                             bd_error *err) {
+  const char *colon = glob_end(text);
+  if (!colon || colon == text)
+    return bd_fail(err, BD_INVALID, "--layer %s: is written GLOB:field=value,…", text);
+  char *glob = strndup(text, (size_t)(colon - text));
+  if (!glob) return bd_fail_memory(err, "--layer");
+  bd_status status = apply_glob(glob, colon + 1, model, dials, err);
+  free(glob);
+  return status;
+}
+
+static bd_status apply_all(const bd_options *options, const bd_model *model, bd_dial *dials,
+                           bd_error *err) {
+  int count = bd_model_layer_count(model);
+  for (int i = 0; i < count; i++)
+    dials[i] = (bd_dial){bd_setting_default(), false};
+  if (options->config) BD_TRY(bd_config_read(options->config, model, dials, NULL, err));
+  for (int i = 0; i < count; i++)
+    BD_TRY(apply_fields(options, &dials[i].setting, err));
+  for (int i = 0; i < options->layer_count; i++)
+    BD_TRY(apply_layer(options->layers[i], model, dials, err));
+  return BD_OK;
+}
+
+bd_status bd_options_dials(const bd_options *options, const bd_model *model, bd_dial **dials,
+                           bd_error *err) {
+  *dials = calloc((size_t)bd_model_layer_count(model) + 1, sizeof **dials);
+  if (!*dials) return bd_fail_memory(err, "the settings");
+  bd_status status = apply_all(options, model, *dials, err);
+  if (status == BD_OK) return BD_OK;
+  free(*dials);
+  *dials = NULL;
+  return status;
+}
+
+bd_status bd_options_settings(const bd_options *options, const bd_model *model,
+                              bd_setting **settings, bd_error *err) {
+  bd_dial *dials;
+  BD_TRY(bd_options_dials(options, model, &dials, err));
+  int count = bd_model_layer_count(model);
+  *settings = calloc((size_t)count + 1, sizeof **settings);
+  for (int i = 0; *settings && i < count; i++)
+    (*settings)[i] = dials[i].setting;
+  free(dials);
+  return *settings ? BD_OK : bd_fail_memory(err, "the settings");
+}
+
+// The sample beside the program: in the source tree, or where it was installed.
+static bd_status sample_path(char out[PATH_MAX], bd_error *err) {
+  static const char *const places[] = {"../samples", "../share/bitdial/samples"};
+  char self[PATH_MAX];
+  ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+  if (length > 0) self[length] = '\0';
+  char *slash = length > 0 ? strrchr(self, '/') : NULL;
+  if (slash) *slash = '\0';
+  for (size_t i = 0; slash && i < sizeof places / sizeof *places; i++) {
+    int used = snprintf(out, PATH_MAX, "%s/%s/fashion.onnx", self, places[i]);
+    if (used < PATH_MAX && access(out, R_OK) == 0) return BD_OK;
+  }
+  return bd_fail(err, BD_INVALID,
+                 "no sample beside the program: name a model, `bitdial MODEL.onnx`");
+}
+
+bd_status bd_options_model(const bd_options *options, bd_model **model, bd_error *err) {
+  if (options->model) return bd_model_open(options->model, model, err);
+  char path[PATH_MAX];
+  *model = NULL;
+  BD_TRY(sample_path(path, err));
+  return bd_model_open(path, model, err);
+}
+
+bd_status bd_options_session(const bd_options *options, bd_session **session, bd_error *err) {
+  bd_model *model;
+  bd_dial *dials;
+  BD_TRY(bd_options_model(options, &model, err));
+  bd_status status = bd_options_dials(options, model, &dials, err);
+  if (status != BD_OK) {
+    bd_model_close(model);
+    return status;
+  }
+  status = bd_session_new(model, dials, options->config, options->threads, session, err);
+  free(dials);
+  return status;
+}

@@ -1,0 +1,61 @@
+#include "tui/commands/commands.h"
+
+#include "core/base/text.h"
+#include "tui/commands/progress.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bd_status study(const bd_options *options, const bd_setting *settings, bd_work *work,
+                       bd_error *err) {
+  bd_pool *pool;
+  BD_TRY(bd_pool_new(options->threads, &pool, err));
+  bd_bar bar = bd_bar_start("layers");
+  bd_status status = bd_study_all(work->model, settings, BD_PROVED, pool, bd_interrupt(),
+                                  bd_bar_show, &bar, &work->studies, err);
+  bd_bar_end(&bar);
+  bd_pool_free(pool);
+  return status;
+}
+
+static bd_status open_all(const bd_options *options, bool quantize, bd_work *work, bd_error *err) {
+  BD_TRY(bd_options_model(options, &work->model, err));
+  bd_setting *settings = NULL;
+  if (quantize) BD_TRY(bd_options_settings(options, work->model, &settings, err));
+  bd_status status = study(options, settings, work, err);
+  free(settings);
+  return status;
+}
+
+bd_status bd_work_open(const bd_options *options, bool quantize, bd_work *work, bd_error *err) {
+  *work = (bd_work){0};
+  bd_status status = open_all(options, quantize, work, err);
+  if (status != BD_OK) bd_work_close(work);
+  return status;
+}
+
+void bd_work_close(bd_work *work) {
+  if (work->model) bd_study_free(work->studies, bd_model_layer_count(work->model));
+  bd_model_close(work->model);
+  *work = (bd_work){0};
+}
+
+void bd_warn_refused(const bd_work *work) {
+  int count = 0;
+  for (int i = 0; i < bd_model_layer_count(work->model); i++) {
+    if (!work->studies[i].refused) continue;
+    char name[256];
+    bd_text_escape(name, sizeof name, bd_model_layer(work->model, i)->tensor);
+    fprintf(stderr, "%s%s", count++ ? ", " : "bitdial: left as they are: ", name);
+  }
+  if (count) fputs(": `bitdial layers` says why\n", stderr);
+}
+
+bd_status bd_flush_output(bd_error *err) {
+  errno = 0;
+  if (fflush(stdout) == 0 && !ferror(stdout)) return BD_OK;
+  return bd_fail(err, BD_FAILED, "standard output: cannot be written: %s",
+                 errno ? strerror(errno) : "the reader is gone");
+}

@@ -1,0 +1,45 @@
+// bitdial: reads the command line and runs one command.
+#include "tui/commands/commands.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+
+#define BD_VERSION "0.1.0"
+
+const bd_subcommand bd_subcommands[] = {
+    {"", "[MODEL.onnx] [OPTIONS]", "the explorer; without a model, on the sample",
+     bd_command_explore},
+    {"layers", "MODEL.onnx [--json]", "list the layers that can be quantized", bd_command_layers},
+    {"quantize", "MODEL.onnx [SETTINGS] [-o OUT.onnx] [--json]",
+     "quantize every layer; OUT is the same network with de-quantized float weights",
+     bd_command_quantize},
+    {"report", "MODEL.onnx [SETTINGS] [-o PATH]", "everything that the panels show, as text",
+     bd_command_report},
+    {0},
+};
+
+static bd_status run(const bd_options *options, bd_error *err) {
+  if (options->version) {
+    puts("bitdial " BD_VERSION);
+    return bd_flush_output(err);
+  }
+  if (options->help) {
+    bd_options_help(options->command);
+    return bd_flush_output(err);
+  }
+  return options->command->run(options, err);
+}
+
+int main(int argc, char **argv) {
+  // Only the character set: numbers in files keep their point whatever the locale.
+  setlocale(LC_CTYPE, "");
+  signal(SIGPIPE, SIG_IGN);
+  bd_options options;
+  bd_error err = {{0}};
+  bd_status status = bd_options_read(argc, argv, &options, &err);
+  if (status == BD_OK) status = run(&options, &err);
+  if (status != BD_OK && status != BD_CANCELLED) fprintf(stderr, "bitdial: %s\n", err.text);
+  bd_options_free(&options);
+  return (int)status;
+}
