@@ -46,7 +46,7 @@ static bd_status open_regular(const char *path, int *fd, size_t *size, bd_error 
 bd_status bd_file_map(const char *path, bd_bytes *out, bd_error *err) {
   *out = (bd_bytes){0};
   int fd;
-  size_t size;
+  size_t size = 0;
   BD_TRY(open_regular(path, &fd, &size, err));
   void *data = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
   int code = errno;
