@@ -1,0 +1,111 @@
+#include "core/model/decode.h"
+
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Two bytes of file can ask for a message of 200; honest models stay below 10 bytes a byte.
+enum { GROWTH = 32, FREE_BYTES = 64 << 20 };
+// protobuf-c recurses once a nested message, with no limit of its own.
+enum { STACK_BYTES = 1 << 20 };
+
+// What the allocator watches over: how much is held, and how deep the decoder has recursed.
+typedef struct guard {
+  size_t held, limit;
+  uintptr_t stack; // a frame address near the decoder's entry; 0: depth does not matter
+  enum { FINE, TOO_LARGE, TOO_DEEP, NO_MEMORY } trouble;
+} guard;
+
+// Stands before each allocation.
+typedef union head {
+  size_t size;
+  max_align_t align;
+} head;
+
+static uintptr_t stack_used(const guard *watch) {
+  uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+  return here > watch->stack ? here - watch->stack : watch->stack - here;
+}
+
+static void *guarded_alloc(void *data, size_t size) {
+  guard *watch = data;
+  if (watch->stack && stack_used(watch) > STACK_BYTES) {
+    watch->trouble = TOO_DEEP;
+    return NULL;
+  }
+  if (size > watch->limit - watch->held) {
+    watch->trouble = TOO_LARGE;
+    return NULL;
+  }
+  head *block = size <= SIZE_MAX - sizeof *block ? malloc(sizeof *block + size) : NULL;
+  if (!block) {
+    watch->trouble = NO_MEMORY;
+    return NULL;
+  }
+  block->size = size;
+  watch->held += size;
+  return block + 1;
+}
+
+static void guarded_free(void *data, void *pointer) {
+  guard *watch = data;
+  if (!pointer) return;
+  head *block = (head *)pointer - 1;
+  watch->held -= block->size;
+  free(block);
+}
+
+// One clear line for the usual ways in which a file is no model.
+static bd_status fail_decode(const guard *watch, bd_bytes bytes, const char *path, bd_error *err) {
+  static const char lfs[] = "version https://git-lfs";
+  switch (watch->trouble) {
+  case NO_MEMORY:
+    return bd_fail_memory(err, path);
+  case TOO_DEEP:
+    return bd_fail(err, BD_INVALID, "%s: nested too deeply: no honest model is", path);
+  case TOO_LARGE:
+    return bd_fail(err, BD_INVALID, "%s: would take more than %zu MiB of memory: refused", path,
+                   watch->limit >> 20);
+  case FINE:
+    break;
+  }
+  if (bytes.size >= sizeof lfs && memcmp(bytes.data, lfs, sizeof lfs - 1) == 0)
+    return bd_fail(err, BD_INVALID, "%s: a Git LFS pointer: fetch the model with git lfs pull",
+                   path);
+  // Every writer puts the IR version, field 1, first.
+  if (bytes.data[0] == 0x08)
+    return bd_fail(err, BD_INVALID, "%s: damaged or cut short: fetch the model again", path);
+  return bd_fail(err, BD_INVALID, "%s: is no ONNX model: name an .onnx file", path);
+}
+
+static bd_status unpack(bd_bytes bytes, const char *path, guard *watch, Onnx__ModelProto **out,
+                        bd_error *err) {
+  ProtobufCAllocator allocator = {guarded_alloc, guarded_free, watch};
+  watch->stack = (uintptr_t)__builtin_frame_address(0);
+  *out = onnx__model_proto__unpack(&allocator, bytes.size, bytes.data);
+  if (!*out) return fail_decode(watch, bytes, path, err);
+  if ((*out)->graph) return BD_OK;
+  onnx__model_proto__free_unpacked(*out, &allocator);
+  *out = NULL;
+  return bd_fail(err, BD_INVALID, "%s: has no graph: it is no ONNX model, or cut short", path);
+}
+
+bd_status bd_decode(bd_bytes bytes, const char *path, bd_decoded *out, bd_error *err) {
+  *out = (bd_decoded){0};
+  if (bytes.size == 0) return bd_fail(err, BD_INVALID, "%s: is empty: fetch the model again", path);
+  if (bytes.size > INT32_MAX)
+    return bd_fail(err, BD_INVALID, "%s: larger than 2 GiB, which no protobuf file can be", path);
+  guard watch = {.limit = SIZE_MAX};
+  if (bytes.size < (SIZE_MAX - FREE_BYTES) / GROWTH) watch.limit = GROWTH * bytes.size + FREE_BYTES;
+  BD_TRY(unpack(bytes, path, &watch, &out->model, err));
+  out->size = watch.held;
+  return BD_OK;
+}
+
+void bd_decoded_free(bd_decoded *decoded) {
+  guard watch = {.held = decoded->size};
+  ProtobufCAllocator allocator = {guarded_alloc, guarded_free, &watch};
+  if (decoded->model) onnx__model_proto__free_unpacked(decoded->model, &allocator);
+  *decoded = (bd_decoded){0};
+}

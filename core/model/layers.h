@@ -1,0 +1,30 @@
+// The layers of a graph: which nodes have a quantizable weight, and where each is stored.
+#ifndef BD_MODEL_LAYERS_H
+#define BD_MODEL_LAYERS_H
+
+#include "core/model/model.h"
+#include "core/model/scope.h"
+
+// A layer as the model shows it, and what core/model knows of it besides.
+typedef struct bd_found {
+  bd_layer shown;
+  const bd_value *value;
+  bd_values values;
+} bd_found;
+
+typedef struct bd_layers {
+  bd_found *items;
+  int count;
+  int nodes; // of all graphs
+} bd_layers;
+
+// Walks the main graph and its subgraphs. Everything is taken from the arena. BD_INVALID names
+// `path`: subgraphs nested too deeply.
+bd_status bd_layers_find(const Onnx__GraphProto *graph, bd_arena *arena, const char *path,
+                         bd_layers *out, bd_error *err);
+
+// Gives every layer a name of its own: its tensor's, with `node/branch/` in front where it stands
+// in a subgraph and another layer has the same. False without memory.
+bool bd_layers_name(bd_layers *layers, bd_arena *arena);
+
+#endif

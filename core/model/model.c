@@ -1,0 +1,193 @@
+#include "core/model/model.h"
+
+#include "core/base/text.h"
+#include "core/model/check.h"
+#include "core/model/ports.h"
+#include "core/model/state.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static int64_t opset_of(const Onnx__ModelProto *model) {
+  for (size_t i = 0; i < model->n_opset_import; i++) {
+    const char *domain = bd_said(model->opset_import[i]->domain);
+    if (*domain == '\0' || strcmp(domain, "ai.onnx") == 0) return model->opset_import[i]->version;
+  }
+  return 0;
+}
+
+static int64_t usable_weights(const bd_layers *layers) {
+  int64_t sum = 0;
+  for (int i = 0; i < layers->count; i++)
+    if (!layers->items[i].shown.refused) sum += layers->items[i].shown.weights;
+  return sum;
+}
+
+static bd_status describe(bd_model *model, const char *path, bd_error *err) {
+  const Onnx__ModelProto *said = model->decoded.model;
+  BD_TRY(bd_layers_find(said->graph, model->arena, path, &model->layers, err));
+  bd_model_info *info = &model->info;
+  info->file = bd_arena_text(model->arena, "%s", path);
+  if (!info->file || !bd_ports_list(said->graph, model->arena, info))
+    return bd_fail_memory(err, path);
+  info->file_bytes = (int64_t)model->file.size;
+  info->ir_version = said->ir_version;
+  info->opset = opset_of(said);
+  info->weights = usable_weights(&model->layers);
+  info->node_count = model->layers.nodes;
+  return BD_OK;
+}
+
+// The weights are copied while they are decoded, so that they are aligned; the file's own pages
+// need not stay in memory beside them.
+static void forget_pages(bd_bytes file) {
+  if (file.data) madvise((void *)(uintptr_t)file.data, file.size, MADV_DONTNEED);
+}
+
+static bd_status fill(bd_model *model, const char *path, bd_error *err) {
+  model->arena = bd_arena_new();
+  if (!model->arena) return bd_fail_memory(err, path);
+  BD_TRY(bd_file_map(path, &model->file, err));
+  BD_TRY(bd_decode(model->file, path, &model->decoded, err));
+  forget_pages(model->file);
+  return describe(model, path, err);
+}
+
+bd_status bd_model_open(const char *path, bd_model **out, bd_error *err) {
+  *out = NULL;
+  bd_model *model = calloc(1, sizeof *model);
+  if (!model) return bd_fail_memory(err, path);
+  bd_status status = fill(model, path, err);
+  if (status == BD_OK)
+    *out = model;
+  else
+    bd_model_close(model);
+  return status;
+}
+
+void bd_model_close(bd_model *model) {
+  if (!model) return;
+  bd_decoded_free(&model->decoded);
+  bd_file_unmap(model->file);
+  bd_arena_free(model->arena);
+  free(model);
+}
+
+const bd_model_info *bd_model_about(const bd_model *model) {
+  return &model->info;
+}
+
+int bd_model_layer_count(const bd_model *model) {
+  return model->layers.count;
+}
+
+const bd_layer *bd_model_layer(const bd_model *model, int layer) {
+  return &model->layers.items[layer].shown;
+}
+
+int bd_model_find(const bd_model *model, const char *tensor) {
+  for (int i = 0; i < model->layers.count; i++)
+    if (strcmp(model->layers.items[i].shown.tensor, tensor) == 0) return i;
+  return -1;
+}
+
+int bd_model_nearest(const bd_model *model, const char *tensor) {
+  int nearest = -1, least = INT_MAX;
+  for (int i = 0; i < model->layers.count; i++) {
+    int distance = bd_text_distance(model->layers.items[i].shown.tensor, tensor);
+    if (distance >= least) continue;
+    least = distance;
+    nearest = i;
+  }
+  return nearest;
+}
+
+void bd_model_sha256(const bd_model *model, char out[65]) {
+  bd_sha256(model->file.data, model->file.size, out);
+  forget_pages(model->file);
+}
+
+// The layer, or BD_INVALID where there is no such one or it is refused.
+static bd_status usable(const bd_model *model, int layer, const bd_found **out, bd_error *err) {
+  *out = NULL;
+  if (layer < 0 || layer >= model->layers.count)
+    return bd_fail(err, BD_INVALID, "%s: has no layer %d, only %d layers", model->info.file, layer,
+                   model->layers.count);
+  *out = &model->layers.items[layer];
+  const bd_layer *shown = &(*out)->shown;
+  return shown->refused ? bd_fail(err, BD_INVALID, "%s: %s", shown->tensor, shown->refused) : BD_OK;
+}
+
+bd_status bd_model_weights(const bd_model *model, int layer, bd_weights *out, bd_error *err) {
+  *out = (bd_weights){0};
+  const bd_found *found;
+  BD_TRY(usable(model, layer, &found, err));
+  const bd_values *values = &found->values;
+  out->count = values->count;
+  out->data = values->data;
+  if (values->type == BD_FLOAT32) return BD_OK;
+  out->owned =
+      values->count <= SIZE_MAX / sizeof(float) ? malloc(values->count * sizeof(float)) : NULL;
+  out->data = out->owned;
+  if (!out->owned) return bd_fail_memory(err, found->shown.tensor);
+  bd_values_floats(values, out->owned);
+  return BD_OK;
+}
+
+void bd_weights_free(bd_weights *weights) {
+  free(weights->owned);
+  *weights = (bd_weights){0};
+}
+
+bd_status bd_model_layer_sha256(const bd_model *model, int layer, char out[65], bd_error *err) {
+  out[0] = '\0';
+  const bd_found *found;
+  BD_TRY(usable(model, layer, &found, err));
+  const bd_values *values = &found->values;
+  size_t bytes = values->count * bd_dtype_size(values->type);
+  if (!values->wide) {
+    bd_sha256(values->data, bytes, out);
+    return BD_OK;
+  }
+  void *packed = malloc(bytes);
+  if (!packed) return bd_fail_memory(err, found->shown.tensor);
+  bd_values_pack(values, packed);
+  bd_sha256(packed, bytes, out);
+  free(packed);
+  return BD_OK;
+}
+
+// The checker's messages span lines: runs of blanks become one.
+static void one_line(char *text) {
+  char *to = text;
+  for (const char *from = text; *from; from++) {
+    bool blank = isspace((unsigned char)*from);
+    if (!blank)
+      *to++ = *from;
+    else if (to > text && to[-1] != ' ')
+      *to++ = ' ';
+  }
+  while (to > text && to[-1] == ' ')
+    to--;
+  *to = '\0';
+}
+
+bd_status bd_model_check(const bd_model *model, bd_error *err) {
+  char message[512];
+  bd_verdict verdict = bd_onnx_check(model->file.data, model->file.size, message, sizeof message);
+  forget_pages(model->file);
+  one_line(message);
+  switch (verdict) {
+  case BD_VERDICT_GOOD:
+    return BD_OK;
+  case BD_VERDICT_BAD:
+    return bd_fail(err, BD_INVALID, "%s: ONNX's checker finds: %s", model->info.file, message);
+  case BD_VERDICT_NONE:
+    break;
+  }
+  return bd_fail(err, BD_FAILED, "%s: ONNX's checker cannot judge it: %s", model->info.file,
+                 message);
+}

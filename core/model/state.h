@@ -1,0 +1,16 @@
+// What an open model holds; for core/model alone.
+#ifndef BD_MODEL_STATE_H
+#define BD_MODEL_STATE_H
+
+#include "core/model/decode.h"
+#include "core/model/layers.h"
+
+struct bd_model {
+  bd_bytes file; // mapped
+  bd_decoded decoded;
+  bd_arena *arena; // layers, ports, names
+  bd_layers layers;
+  bd_model_info info;
+};
+
+#endif
