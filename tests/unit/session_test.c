@@ -1,0 +1,232 @@
+// core/session on the sample: live results against bd_study_all, undo, order of the work, stale
+// results, quitting while jobs run.
+#include "core/base/rng.h"
+#include "core/session/session.h"
+
+#include <math.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { LAYERS_MAX = 64 };
+
+static bd_session *open_session(int threads) {
+  bd_error err = {{0}};
+  bd_model *model;
+  bd_session *session;
+  if (bd_model_open("samples/fashion.onnx", &model, &err) != BD_OK) fail_msg("%s", err.text);
+  if (bd_session_new(model, NULL, NULL, threads, &session, &err) != BD_OK) fail_msg("%s", err.text);
+  assert_in_range(bd_session_count(session), 3, LAYERS_MAX);
+  return session;
+}
+
+static void wait_some(bd_session *session) {
+  struct pollfd wake = {bd_session_wake_fd(session), POLLIN, 0};
+  assert_int_not_equal(poll(&wake, 1, 60000), 0);
+  bd_session_poll(session);
+}
+
+static void settle(bd_session *session) {
+  while (bd_session_pending(session) > 0)
+    wait_some(session);
+}
+
+// What is not stale is of the setting that the dial shows, at every moment.
+static void assert_no_stale_result(const bd_session *session) {
+  for (int i = 0; i < bd_session_count(session); i++) {
+    const bd_layer_state *state = bd_session_layer(session, i);
+    if (state->result && !state->stale)
+      assert_true(bd_setting_equal(&state->result->setting, &state->dial.setting));
+  }
+}
+
+static void turn(bd_session *session, int layer, int field, int steps) {
+  bd_dial dial = bd_session_layer(session, layer)->dial;
+  bd_setting_step(&dial.setting, field, steps);
+  bd_session_edit(session, &layer, &dial, 1, "a turn");
+}
+
+static void results_equal_those_of_a_study(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(2);
+  int count = bd_session_count(session);
+  for (int i = 0; i < count; i++) {
+    turn(session, i, BD_FIELD_BITS, -(i % 7));
+    turn(session, i, BD_FIELD_PRUNE, 10 * (i % 5));
+    turn(session, i, BD_FIELD_METHOD, i % 3);
+  }
+  settle(session);
+  bd_setting settings[LAYERS_MAX];
+  for (int i = 0; i < count; i++)
+    settings[i] = bd_session_layer(session, i)->dial.setting;
+  bd_error err;
+  bd_pool *pool;
+  bd_layer_study *studies;
+  assert_int_equal(bd_pool_new(1, &pool, &err), BD_OK);
+  assert_int_equal(bd_study_all(bd_session_model(session), settings, BD_PROVED, pool, NULL, NULL,
+                                NULL, &studies, &err),
+                   BD_OK);
+  bd_totals totals = {0};
+  for (int i = 0; i < count; i++) {
+    const bd_result *live = bd_session_layer(session, i)->result, *study = studies[i].result;
+    assert_int_equal(live->level_count, study->level_count);
+    assert_memory_equal(live->levels, study->levels,
+                        (size_t)live->level_count * sizeof *live->levels);
+    assert_true(live->sse == study->sse);
+    assert_int_equal(live->proved, study->proved);
+    assert_false(bd_session_layer(session, i)->proving);
+    bd_totals_add(&totals, study, bd_index_stats(studies[i].index));
+  }
+  bd_totals_close(&totals);
+  assert_true(totals.bytes == bd_session_totals(session).bytes);
+  assert_true(totals.sqnr_db == bd_session_totals(session).sqnr_db);
+  bd_study_free(studies, count);
+  bd_pool_free(pool);
+  bd_session_free(session);
+}
+
+static void curve_is_each_width_alone(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(2);
+  turn(session, 1, BD_FIELD_PRUNE, 30);
+  settle(session);
+  const bd_layer_state *state = bd_session_layer(session, 1);
+  for (int bits = 1; bits <= BD_BITS_MAX; bits++) {
+    bd_setting setting = state->dial.setting;
+    setting.bits = bits;
+    bd_result *result;
+    bd_error err;
+    assert_int_equal(bd_quantize(state->index, &setting, BD_QUICK, NULL, &result, &err), BD_OK);
+    assert_true(result->sqnr_db == state->curve[bits]);
+    double pruning = 10 * log10(bd_index_stats(state->index)->energy / result->sse_prune);
+    assert_true(fabs(pruning - state->curve_prune) < 1e-9);
+    bd_result_free(result);
+  }
+  bd_session_free(session);
+}
+
+static void stale_results_never_show(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(2);
+  bd_rng rng = bd_rng_seed(11, 0);
+  int count = bd_session_count(session);
+  for (int i = 0; i < 2000; i++) {
+    int layer = (int)(bd_rng_unit(&rng) * count);
+    int field = bd_rng_unit(&rng) < 0.5 ? BD_FIELD_BITS : BD_FIELD_PRUNE;
+    turn(session, layer, field, bd_rng_unit(&rng) < 0.5 ? -1 : 1);
+    if (i % 3 == 0) bd_session_poll(session);
+    if (i % 50 == 0) wait_some(session);
+    assert_no_stale_result(session);
+  }
+  settle(session);
+  assert_no_stale_result(session);
+  for (int i = 0; i < count; i++)
+    assert_false(bd_session_layer(session, i)->stale);
+  bd_session_free(session);
+}
+
+static void undo_takes_every_edit_back(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(2);
+  bd_rng rng = bd_rng_seed(12, 0);
+  int count = bd_session_count(session), steps = 0, layers[LAYERS_MAX];
+  bd_dial before[LAYERS_MAX], after[LAYERS_MAX], dials[LAYERS_MAX];
+  for (int i = 0; i < count; i++)
+    before[i] = bd_session_layer(session, i)->dial;
+  assert_null(bd_session_undo(session));
+  for (int i = 0; i < 200; i++) {
+    int used = 1 + (int)(bd_rng_unit(&rng) * (count - 1));
+    for (int j = 0; j < used; j++) {
+      layers[j] = j;
+      dials[j] = bd_session_layer(session, j)->dial;
+      bd_setting_step(&dials[j].setting, (int)(bd_rng_unit(&rng) * BD_FIELD_COUNT), -1);
+      if (i % 10 == 0) dials[j].locked = !dials[j].locked;
+    }
+    steps += bd_session_edit(session, layers, dials, used, "many") > 0;
+  }
+  for (int i = 0; i < count; i++)
+    after[i] = bd_session_layer(session, i)->dial;
+  assert_true(steps > 100);
+  assert_true(bd_session_dirty(session));
+  for (int i = 0; i < steps; i++)
+    assert_string_equal(bd_session_undo(session), "many");
+  assert_null(bd_session_undo(session));
+  assert_false(bd_session_dirty(session));
+  for (int i = 0; i < count; i++) {
+    const bd_dial *dial = &bd_session_layer(session, i)->dial;
+    assert_true(bd_setting_equal(&dial->setting, &before[i].setting));
+    assert_int_equal(dial->locked, before[i].locked);
+  }
+  for (int i = 0; i < steps; i++)
+    assert_non_null(bd_session_redo(session));
+  assert_null(bd_session_redo(session));
+  for (int i = 0; i < count; i++)
+    assert_true(bd_setting_equal(&bd_session_layer(session, i)->dial.setting, &after[i].setting));
+  bd_session_undo(session);
+  turn(session, 0, BD_FIELD_SEED, 1);
+  assert_null(bd_session_redo(session));
+  bd_session_free(session);
+}
+
+static void no_change_makes_no_step(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(1);
+  int layer = 0;
+  bd_dial dial = bd_session_layer(session, 0)->dial;
+  assert_int_equal(bd_session_edit(session, &layer, &dial, 1, "nothing"), 0);
+  assert_null(bd_session_undo(session));
+  bd_session_free(session);
+}
+
+static void the_layer_in_hand_comes_first(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(1);
+  settle(session);
+  int count = bd_session_count(session), last = count - 1, layers[LAYERS_MAX];
+  bd_dial dials[LAYERS_MAX];
+  bd_session_look_at(session, last, 1, 2);
+  for (int i = 0; i < count; i++) {
+    layers[i] = i;
+    dials[i] = bd_session_layer(session, i)->dial;
+    dials[i].setting.bits = 3;
+  }
+  bd_session_edit(session, layers, dials, count, "all");
+  while (bd_session_layer(session, last)->stale) {
+    wait_some(session);
+    int fresh = 0;
+    for (int i = 0; i < last; i++)
+      fresh += !bd_session_layer(session, i)->stale;
+    if (bd_session_layer(session, last)->stale) assert_int_equal(fresh, 0);
+  }
+  while (bd_session_layer(session, 1)->stale || bd_session_layer(session, 2)->stale)
+    wait_some(session);
+  assert_true(bd_session_layer(session, count - 2)->stale);
+  bd_session_free(session);
+}
+
+static void leaving_while_jobs_run(void **unused) {
+  (void)unused;
+  for (int i = 0; i < 20; i++) {
+    bd_session *session = open_session(1 + i % 4);
+    for (int j = 0; j < i; j++)
+      bd_session_poll(session);
+    bd_session_free(session);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(results_equal_those_of_a_study),
+      cmocka_unit_test(curve_is_each_width_alone),
+      cmocka_unit_test(stale_results_never_show),
+      cmocka_unit_test(undo_takes_every_edit_back),
+      cmocka_unit_test(no_change_makes_no_step),
+      cmocka_unit_test(the_layer_in_hand_comes_first),
+      cmocka_unit_test(leaving_while_jobs_run),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
