@@ -1,0 +1,118 @@
+// The first line of the screen.
+#include "viewers/show.h"
+#include "viewers/view.h"
+
+#include "core/base/text.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+enum { PIECES_MOST = 8, PIECE_SIZE = 256, BETWEEN = 3 };
+
+// A piece of the line. As it gets narrow, those of the greatest rank are left out first.
+typedef struct piece {
+  char text[PIECE_SIZE];
+  int columns, gap; // gap: blanks in front of it
+  int rank;
+  bool right; // stands in the right half
+  bd_role role;
+} piece;
+
+typedef struct head_line {
+  piece pieces[PIECES_MOST];
+  int count;
+} head_line;
+
+__attribute__((format(printf, 4, 5))) static piece *add(head_line *line, int rank, int gap,
+                                                        const char *format, ...) {
+  piece *piece = &line->pieces[line->count++];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(piece->text, PIECE_SIZE, format, arguments);
+  va_end(arguments);
+  for (const char *c = piece->text; *c; c++)
+    piece->columns += ((unsigned char)*c & 0xC0) != 0x80;
+  piece->rank = rank;
+  piece->gap = gap;
+  piece->role = BD_ROLE_HEADER;
+  return piece;
+}
+
+// "421.6 → 48.1 KiB": one unit where both have the same.
+static void show_sizes(char out[PIECE_SIZE], double before, double after) {
+  char from[BD_SHOW_SIZE], to[BD_SHOW_SIZE];
+  bd_text_bytes(from, sizeof from, before);
+  bd_text_bytes(to, sizeof to, after);
+  char *from_unit = strchr(from, ' ');
+  const char *to_unit = strchr(to, ' ');
+  if (from_unit && to_unit && strcmp(from_unit, to_unit) == 0) *from_unit = '\0';
+  snprintf(out, PIECE_SIZE, "%s → %s", from, to);
+}
+
+static void add_model(head_line *line, const bd_desk *desk, const bd_totals *totals, bool ascii) {
+  const bd_model_info *about = bd_model_about(bd_session_model(desk->session));
+  int layers = bd_session_count(desk->session);
+  char name[PIECE_SIZE - 8], count[BD_SHOW_SIZE];
+  add(line, 6, 0, "bitdial")->role = BD_ROLE_TITLE;
+  add(line, 0, 2, "%s%s", bd_show_name(name, sizeof name, bd_show_base(about->file), ascii),
+      bd_session_dirty(desk->session) ? " *" : "");
+  if (totals->missing > 0)
+    add(line, 5, 1, "· %d of %d layers …", totals->layers, totals->layers + totals->missing)->role =
+        BD_ROLE_STALE;
+  else
+    add(line, 5, 1, "· %d layer%s", layers, layers == 1 ? "" : "s");
+  add(line, 7, 1, "· %s weights", bd_text_count(count, sizeof count, about->weights));
+}
+
+static void add_totals(head_line *line, const bd_totals *totals) {
+  char sizes[PIECE_SIZE], sqnr[BD_SHOW_SIZE];
+  int left = line->count;
+  if (totals->layers == 0) return;
+  show_sizes(sizes, totals->bytes_float, totals->bytes);
+  add(line, 3, BETWEEN, "%s", sizes);
+  add(line, 1, 2, "%.1f×", totals->ratio);
+  add(line, 4, BETWEEN, "%.2f bits/w", totals->bits_per_weight);
+  add(line, 2, BETWEEN, "SQNR %s", bd_show_sqnr(sqnr, totals->sqnr_db));
+  for (int i = left; i < line->count; i++)
+    line->pieces[i].right = true;
+}
+
+static int width(const head_line *line, bool right_only) {
+  int sum = 0;
+  for (int i = 0; i < line->count; i++)
+    if (line->pieces[i].right || !right_only) sum += line->pieces[i].gap + line->pieces[i].columns;
+  return sum;
+}
+
+// Leaves the least wanted piece out.
+static void leave_out(head_line *line) {
+  int least = 0;
+  for (int i = 0; i < line->count; i++)
+    if (line->pieces[i].rank > line->pieces[least].rank) least = i;
+  for (int i = least + 1; i < line->count; i++)
+    line->pieces[i - 1] = line->pieces[i];
+  line->count--;
+}
+
+void bd_draw_header(const bd_desk *desk, bd_area area) {
+  head_line line = {.count = 0};
+  bd_totals totals = bd_session_totals(desk->session);
+  if (area.columns <= 0 || area.rows <= 0) return;
+  add_model(&line, desk, &totals, bd_canvas_ascii(area.canvas));
+  piece *name = &line.pieces[1];
+  int most = area.columns / 3 > 16 ? area.columns / 3 : 16;
+  name->columns = name->columns < most ? name->columns : most;
+  add_totals(&line, &totals);
+  while (line.count > 1 && width(&line, false) > area.columns)
+    leave_out(&line);
+  bd_tint(area, 0, 0, area.columns, BD_ROLE_HEADER);
+  int at = 0;
+  bool right = false;
+  for (int i = 0; i < line.count; i++) {
+    const piece *piece = &line.pieces[i];
+    if (piece->right && !right) at = area.columns - width(&line, true);
+    right = piece->right;
+    at = bd_print_fit(area, at + (at > 0 ? piece->gap : 0), 0, piece->columns, piece->role,
+                      piece->text);
+  }
+}

@@ -1,0 +1,122 @@
+#include "viewers/show.h"
+
+#include "core/base/text.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char none[] = "–";
+
+// Puts the typographic minus in front of a number that is below zero.
+static char *with_minus(char out[BD_SHOW_SIZE], const char *magnitude, bool negative) {
+  snprintf(out, BD_SHOW_SIZE, "%s%s", negative ? "−" : "", magnitude);
+  return out;
+}
+
+char *bd_show_sqnr(char out[BD_SHOW_SIZE], double db) {
+  char digits[BD_SHOW_SIZE - 8];
+  if (isnan(db)) return strcpy(out, none);
+  if (isinf(db)) return strcpy(out, db > 0 ? "exact" : "−∞dB");
+  snprintf(digits, sizeof digits, "%.1fdB", fabs(db));
+  return with_minus(out, digits, db <= -0.05);
+}
+
+char *bd_show_prune(char out[BD_SHOW_SIZE], double ratio) {
+  if (!(ratio > 0)) return strcpy(out, none);
+  double percent = ratio * 100;
+  bool whole = fabs(percent - round(percent)) < 0.005;
+  snprintf(out, BD_SHOW_SIZE, whole ? "%.0f%%" : percent < 0.1 ? "%.2f%%" : "%.1f%%", percent);
+  return out;
+}
+
+// A distance in percent without its leading zero (".02%", "1.3%", "130%"), or as a factor ("×20").
+// up: a bound, which may only be rounded up.
+static void print_distance(char out[16], double ratio, bool up) {
+  double percent = (ratio - 1) * 100;
+  int decimals = percent < 1 ? 2 : percent < 10 ? 1 : 0;
+  double unit = percent < 1 ? 0.01 : percent < 10 ? 0.1 : 1;
+  char digits[16];
+  if (percent >= 999.5) {
+    snprintf(out, 16, "×%.0f", up ? ceil(ratio) : ratio);
+  } else if (percent < 0.01 && !up) {
+    snprintf(out, 16, "+<.01%%");
+  } else {
+    snprintf(digits, sizeof digits, "%.*f", decimals,
+             up ? fmax(ceil(percent / unit), 1) * unit : percent);
+    snprintf(out, 16, "+%.8s%%", digits[0] == '0' && digits[1] == '.' ? digits + 1 : digits);
+  }
+}
+
+char *bd_show_optimum(char out[BD_SHOW_SIZE], const bd_result *result) {
+  double ratio = result->optimum_ratio;
+  char distance[16];
+  if (isnan(ratio) || ratio > 9999) return strcpy(out, none);
+  if (result->proved && ratio < 1 + 1e-8) return strcpy(out, "✓");
+  print_distance(distance, ratio, !result->proved);
+  snprintf(out, BD_SHOW_SIZE, "%s%s", result->proved ? "" : "≤", distance);
+  return out;
+}
+
+char *bd_show_bytes(char out[BD_SHOW_SIZE], double bytes) {
+  static const char units[] = "BKMGTP";
+  if (!(bytes >= 0)) return strcpy(out, none);
+  int unit = 0;
+  for (; bytes >= 999.5 && units[unit + 1]; unit++)
+    bytes /= 1024;
+  snprintf(out, BD_SHOW_SIZE, "%.*f%c", unit && bytes < 99.95 ? 1 : 0, bytes, units[unit]);
+  return out;
+}
+
+char *bd_show_value(char out[BD_SHOW_SIZE], double value) {
+  double size = fabs(value);
+  char digits[BD_SHOW_SIZE - 8];
+  if (isnan(value)) return strcpy(out, none);
+  if (size == 0) return strcpy(out, "0");
+  if (size < 1e-3 || size >= 1e5) {
+    int exponent = (int)floor(log10(size));
+    snprintf(digits, sizeof digits, "%.1fe%s%d", size / pow(10, exponent), exponent < 0 ? "−" : "",
+             exponent < 0 ? -exponent : exponent);
+  } else {
+    snprintf(digits, sizeof digits, "%.*f",
+             size < 0.1   ? 4
+             : size < 1   ? 3
+             : size < 100 ? 2
+                          : 0,
+             size);
+  }
+  return with_minus(out, digits, value < 0);
+}
+
+char *bd_show_shape(char *out, size_t size, const bd_layer *layer) {
+  if (layer->rank <= 0) {
+    snprintf(out, size, "%s", none);
+    return out;
+  }
+  size_t used = 0;
+  for (int i = 0; i < layer->rank && i < 8 && used < size; i++)
+    used += (size_t)snprintf(out + used, size - used, "%s%" PRId64, i ? "×" : "", layer->shape[i]);
+  return out;
+}
+
+char *bd_show_op(char *out, size_t size, const bd_layer *layer) {
+  return bd_text_escape(out, size, layer->depthwise ? "dwConv" : layer->op);
+}
+
+char *bd_show_name(char *out, size_t size, const char *name, bool ascii) {
+  char safe[1024];
+  bd_text_escape(ascii ? safe : out, ascii ? sizeof safe : size, name);
+  if (!ascii) return out;
+  size_t used = 0;
+  for (const char *c = safe; *c && used + 5 <= size; c++) {
+    bool plain = (unsigned char)*c < 0x80;
+    used += (size_t)snprintf(out + used, size - used, plain ? "%c" : "\\x%02X", (unsigned char)*c);
+  }
+  return out;
+}
+
+const char *bd_show_base(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}

@@ -1,0 +1,32 @@
+// Values as people read them, in few columns. Every function writes UTF-8 into out and returns it;
+// on an ASCII canvas the canvas swaps the signs for their twins.
+#ifndef BD_VIEWERS_SHOW_H
+#define BD_VIEWERS_SHOW_H
+
+#include "core/session/session.h"
+
+#include <stddef.h>
+
+enum { BD_SHOW_SIZE = 32 }; // enough for every value here but names and shapes
+
+// "13.2dB", "exact" for an error of zero, "–" for what is not a number.
+char *bd_show_sqnr(char out[BD_SHOW_SIZE], double db);
+// "50%", "12.5%", "–" for none.
+char *bd_show_prune(char out[BD_SHOW_SIZE], double ratio);
+// How far the clustering is from the optimum: "✓" proved optimal, "+.02%" or "×20" a proved
+// distance, "≤+.02%" at most that, "–" where there is no clustering or no bound.
+char *bd_show_optimum(char out[BD_SHOW_SIZE], const bd_result *result);
+// "208B", "20.3K", "1.2M": at most 5 columns, binary units.
+char *bd_show_bytes(char out[BD_SHOW_SIZE], double bytes);
+// "−0.31", "0", "1.2e−05": a weight's value, at most 8 columns.
+char *bd_show_value(char out[BD_SHOW_SIZE], double value);
+// "96×64×3×3", "–" where it is not known.
+char *bd_show_shape(char *out, size_t size, const bd_layer *layer);
+// The operator; dwConv for a depthwise Conv.
+char *bd_show_op(char *out, size_t size, const bd_layer *layer);
+// A name from the model, made safe; in ASCII every byte outside it as \xNN.
+char *bd_show_name(char *out, size_t size, const char *name, bool ascii);
+// The last part of a path.
+const char *bd_show_base(const char *path);
+
+#endif

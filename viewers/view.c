@@ -1,0 +1,34 @@
+#include "viewers/view.h"
+
+#include "viewers/error.h"
+#include "viewers/histogram.h"
+#include "viewers/layers.h"
+
+#include <stdarg.h>
+
+static const bd_view_class *const views[] = {&bd_layers_view, &bd_histogram_view, &bd_error_view};
+enum { VIEWS = sizeof views / sizeof *views };
+
+const bd_view_class *bd_view_at(int index) {
+  return index >= 0 && index < VIEWS ? views[index] : NULL;
+}
+
+int bd_view_count(void) {
+  return VIEWS;
+}
+
+void bd_desk_say(bd_desk *desk, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(desk->message, sizeof desk->message, format, arguments);
+  va_end(arguments);
+  desk->failed = false;
+}
+
+void bd_desk_fail(bd_desk *desk, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(desk->message, sizeof desk->message, format, arguments);
+  va_end(arguments);
+  desk->failed = true;
+}
