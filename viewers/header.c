@@ -10,22 +10,22 @@
 enum { PIECES_MOST = 8, PIECE_SIZE = 256, BETWEEN = 3 };
 
 // A piece of the line. As it gets narrow, those of the greatest rank are left out first.
-typedef struct piece {
+typedef struct head_piece {
   char text[PIECE_SIZE];
   int columns, gap; // gap: blanks in front of it
   int rank;
   bool right; // stands in the right half
   bd_role role;
-} piece;
+} head_piece;
 
 typedef struct head_line {
-  piece pieces[PIECES_MOST];
+  head_piece pieces[PIECES_MOST];
   int count;
 } head_line;
 
-__attribute__((format(printf, 4, 5))) static piece *add(head_line *line, int rank, int gap,
-                                                        const char *format, ...) {
-  piece *piece = &line->pieces[line->count++];
+__attribute__((format(printf, 4, 5))) static head_piece *add(head_line *line, int rank, int gap,
+                                                             const char *format, ...) {
+  head_piece *piece = &line->pieces[line->count++];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(piece->text, PIECE_SIZE, format, arguments);
@@ -99,7 +99,7 @@ void bd_draw_header(const bd_desk *desk, bd_area area) {
   bd_totals totals = bd_session_totals(desk->session);
   if (area.columns <= 0 || area.rows <= 0) return;
   add_model(&line, desk, &totals, bd_canvas_ascii(area.canvas));
-  piece *name = &line.pieces[1];
+  head_piece *name = &line.pieces[1];
   int most = area.columns / 3 > 16 ? area.columns / 3 : 16;
   name->columns = name->columns < most ? name->columns : most;
   add_totals(&line, &totals);
@@ -109,7 +109,7 @@ void bd_draw_header(const bd_desk *desk, bd_area area) {
   int at = 0;
   bool right = false;
   for (int i = 0; i < line.count; i++) {
-    const piece *piece = &line.pieces[i];
+    const head_piece *piece = &line.pieces[i];
     if (piece->right && !right) at = area.columns - width(&line, true);
     right = piece->right;
     at = bd_print_fit(area, at + (at > 0 ? piece->gap : 0), 0, piece->columns, piece->role,

@@ -18,9 +18,10 @@ struct bd_view {
   bd_order order;
   bd_plan plan; // of the last draw
   bd_longest longest;
-  int measured;     // layers that `longest` was taken over
-  bd_spark *sparks; // one a layer
-  int top, rows;    // first place shown, places that fit
+  int measured;                         // layers that `longest` was taken over
+  bd_spark *sparks;                     // one a layer
+  int top, rows;                        // first place shown, places that fit
+  int seen_hand, seen_first, seen_last; // what the session was told last
 };
 
 enum {
@@ -54,7 +55,9 @@ static const bd_command commands[] = {
 };
 
 static bd_view *open_layers(void) {
-  return calloc(1, sizeof(bd_view));
+  bd_view *view = calloc(1, sizeof *view);
+  if (view) view->seen_last = -1;
+  return view;
 }
 
 static void close_layers(bd_view *view) {
@@ -296,14 +299,20 @@ static void draw_layer(bd_view *view, const bd_desk *desk, int place, bd_area ar
 }
 
 // Tells the session which layers are seen, so that their work comes first.
-static void look(const bd_view *view, const bd_desk *desk) {
+static void look(bd_view *view, const bd_desk *desk) {
   int first = view->order.total, last = -1;
   for (int i = 0; i < view->rows && view->top + i < view->order.count; i++) {
     int index = view->order.layers[view->top + i];
     first = index < first ? index : first;
     last = index > last ? index : last;
   }
-  if (last >= 0) bd_session_look_at(desk->session, desk->layer, first, last);
+  bool same =
+      view->seen_hand == desk->layer && view->seen_first == first && view->seen_last == last;
+  if (last < 0 || same) return;
+  bd_session_look_at(desk->session, desk->layer, first, last);
+  view->seen_hand = desk->layer;
+  view->seen_first = first;
+  view->seen_last = last;
 }
 
 static void draw(bd_view *view, const bd_desk *desk, bd_area area, bool focused) {
@@ -410,7 +419,7 @@ static void copy(bd_view *view, const bd_desk *desk, char *out, size_t size) {
   if (desk->layer >= 0) cell_text(desk, desk->layer, column, false, out, size);
 }
 
-bool bd_layers_find(bd_view *view, bd_desk *desk, const char *text, int direction) {
+bool bd_table_find(bd_view *view, bd_desk *desk, const char *text, int direction) {
   update(view, desk);
   const bd_model *model = bd_session_model(desk->session);
   int count = view->order.count, place = place_in_hand(view, desk);
@@ -424,7 +433,7 @@ bool bd_layers_find(bd_view *view, bd_desk *desk, const char *text, int directio
   return false;
 }
 
-int bd_layers_shown(bd_view *view, const bd_desk *desk, const int **layers) {
+int bd_table_shown(bd_view *view, const bd_desk *desk, const int **layers) {
   update(view, desk);
   *layers = view->order.layers;
   return view->order.count;

@@ -1,0 +1,119 @@
+// Everything the panels show, as plain text: the panels draw on canvases, which are written out.
+#include "viewers/error.h"
+#include "viewers/histogram.h"
+#include "viewers/layers.h"
+#include "viewers/show.h"
+#include "viewers/view.h"
+
+#include "core/base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PANEL_ROWS = 14, SIDE_BY_SIDE = 120, COLUMNS_LEAST = 40, COLUMNS_MOST = 400 };
+
+// A report in the making. Without memory for a canvas a block is left out.
+typedef struct report {
+  bd_desk *desk;
+  FILE *out;
+  int columns;
+  bool ascii;
+  bd_view *layers, *histogram, *error;
+} report;
+
+static void put_canvas(const report *to, const bd_canvas *canvas) {
+  char *text = bd_canvas_text(canvas);
+  if (text) fputs(text, to->out);
+  free(text);
+}
+
+// Writes what `draw` draws on a canvas of so many rows.
+static void put(const report *to, int rows, void (*draw)(const report *, bd_area)) {
+  bd_canvas *canvas = bd_canvas_new(to->columns, rows, to->ascii);
+  if (!canvas) return;
+  draw(to, bd_area_whole(canvas));
+  put_canvas(to, canvas);
+  bd_canvas_free(canvas);
+}
+
+static void draw_summary(const report *to, bd_area area) {
+  const bd_model_info *about = bd_model_about(bd_session_model(to->desk->session));
+  bd_totals totals = bd_session_totals(to->desk->session);
+  char name[512], file[BD_SHOW_SIZE], before[BD_SHOW_SIZE], after[BD_SHOW_SIZE];
+  bd_draw_header(to->desk, area);
+  bd_show_name(name, sizeof name, about->file, to->ascii);
+  bd_text_bytes(file, sizeof file, (double)about->file_bytes);
+  bd_text_bytes(before, sizeof before, totals.bytes_float);
+  bd_text_bytes(after, sizeof after, totals.bytes);
+  int at = bd_print_fit(area, 0, 2, area.columns - 40, BD_ROLE_TEXT, name);
+  bd_printf(area, at, 2, BD_ROLE_TEXT, " · %s · opset %lld · IR %lld", file,
+            (long long)about->opset, (long long)about->ir_version);
+  bd_printf(area, 0, 3, BD_ROLE_TEXT, "weights %s → %s · %.2f bits/w · entropy %.2f bits", before,
+            after, totals.bits_per_weight, totals.entropy_bits);
+}
+
+static void draw_table(const report *to, bd_area area) {
+  bd_layers_view.draw(to->layers, to->desk, area, false);
+}
+
+static void draw_heading(const report *to, bd_area area) {
+  const bd_desk *desk = to->desk;
+  const bd_layer_state *state = bd_session_layer(desk->session, desk->layer);
+  char title[1024];
+  bd_histogram_view.title(to->histogram, desk, to->ascii, title, sizeof title);
+  bd_rule(area, 0, 1, area.columns, false, BD_ROLE_RULE);
+  int at = bd_printf(area, 2, 1, BD_ROLE_TITLE, " %d ", desk->layer + 1);
+  at = bd_print_fit(area, at, 1, area.columns - at - 2, BD_ROLE_TITLE, title);
+  bd_put(area, at, 1, ' ', BD_ROLE_TEXT);
+  at = 0;
+  for (int i = 0; i < BD_FIELD_COUNT && !state->refused; i++) {
+    char value[64];
+    bd_setting_get(&state->dial.setting, i, value, sizeof value);
+    at = bd_printf(area, at, 2, BD_ROLE_DIM, "%s%s %s", i ? " · " : "", bd_setting_field(i)->name,
+                   value);
+  }
+}
+
+static void draw_panels(const report *to, bd_area area) {
+  bool beside = area.columns >= SIDE_BY_SIDE;
+  int left = beside ? area.columns / 2 : area.columns;
+  bd_area second = beside ? bd_area_part(area, left + 2, 0, area.columns - left - 2, PANEL_ROWS)
+                          : bd_area_part(area, 0, PANEL_ROWS + 1, area.columns, PANEL_ROWS);
+  bd_histogram_view.draw(to->histogram, to->desk, bd_area_part(area, 0, 0, left, PANEL_ROWS),
+                         false);
+  bd_error_view.draw(to->error, to->desk, second, false);
+}
+
+static void put_layer(const report *to) {
+  bool refused = bd_session_layer(to->desk->session, to->desk->layer)->refused != NULL;
+  bool beside = to->columns >= SIDE_BY_SIDE;
+  put(to, refused ? 2 : 4, draw_heading);
+  if (refused) {
+    put(to, 1, draw_panels);
+    return;
+  }
+  put(to, beside ? PANEL_ROWS : 2 * PANEL_ROWS + 1, draw_panels);
+}
+
+void bd_report_text(bd_desk *desk, FILE *out, int columns, bool ascii) {
+  int count = bd_session_count(desk->session), layer = desk->layer;
+  columns = columns < COLUMNS_LEAST ? COLUMNS_LEAST : columns;
+  report to = {.desk = desk,
+               .out = out,
+               .columns = columns > COLUMNS_MOST ? COLUMNS_MOST : columns,
+               .ascii = ascii,
+               .layers = bd_layers_view.open(),
+               .histogram = bd_histogram_view.open(),
+               .error = bd_error_view.open()};
+  desk->layer = -1; // no cursor in the table
+  if (to.layers && to.histogram && to.error) {
+    put(&to, 5, draw_summary);
+    put(&to, count + 1, draw_table);
+    for (desk->layer = 0; desk->layer < count; desk->layer++)
+      put_layer(&to);
+  }
+  desk->layer = layer;
+  bd_layers_view.close(to.layers);
+  bd_histogram_view.close(to.histogram);
+  bd_error_view.close(to.error);
+}
