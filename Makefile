@@ -2,6 +2,7 @@
 # What is missing on the machine is installed with apt-get first (`make DEPS=no` never does that).
 
 BUILD ?= build
+PREFIX ?= /usr/local
 CC ?= gcc
 CXX ?= g++
 DEPS ?= yes
@@ -38,7 +39,7 @@ LIB := $(BUILD)/libbitdial.a
 UNIT_BIN := $(UNIT_C:%.c=$(BUILD)/%)
 BENCH_BIN := $(BENCH_C:%.c=$(BUILD)/%)
 
-.PHONY: all run test bench format sanitize pictures goldens clean deps test-deps unit
+.PHONY: all run install test bench format sanitize pictures goldens clean deps test-deps unit
 all: $(BUILD)/bitdial
 
 # --- packages -----------------------------------------------------------------------------------
@@ -95,6 +96,10 @@ $(BUILD)/bitdial: $(BUILD)/tui/main.o $(UI_OBJ) $(LIB)
 
 run: all
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BUILD)/bitdial; else exec $(BUILD)/bitdial report samples/fashion.onnx; fi
+
+install: all
+	install -D $(BUILD)/bitdial $(DESTDIR)$(PREFIX)/bin/bitdial
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/bitdial/samples samples/fashion*
 
 # --- tests --------------------------------------------------------------------------------------
 $(BUILD)/tests/unit/%: tests/unit/%.c $(UI_OBJ) $(LIB) $(BUILD)/.test-deps
