@@ -1,0 +1,88 @@
+// The one key table: what every panel shares, joined with each panel's own rows. Keys, command
+// names, footer, help and completion all come from it.
+//
+// A key's name is the character itself ("j", "+", "é") or, in angle brackets, <enter> <esc> <tab>
+// <btab> <space> <bs> <del> <up> <down> <left> <right> <home> <end> <pgup> <pgdn> <f1>..<f12>
+// <c-a>..<c-z>.
+#ifndef BD_TUI_KEYS_H
+#define BD_TUI_KEYS_H
+
+#include "viewers/view.h"
+
+// X(symbol, name, keys, label, argument, help): in the order in which the footer shows what fits.
+// argument: what the command line takes after the name, NULL where nothing.
+#define BD_GLOBAL_COMMANDS(X)                                                                      \
+  X(BITS_UP, "bits-up", "+ =", "bits", NULL, "One bit more; above 8 the layer stays float")        \
+  X(BITS_DOWN, "bits-down", "-", "bits", NULL, "One bit less")                                     \
+  X(PRUNE_DOWN, "prune-down", "[", "prune", NULL, "Prune 5 % fewer of the weights")                \
+  X(PRUNE_UP, "prune-up", "]", "prune", NULL, "Prune 5 % more of the weights")                     \
+  X(METHOD, "method", "m", "method", "NAME", "The next method, or the one that is named")          \
+  X(UNDO, "undo", "u", "undo", NULL, "Take the last edit back, a bulk edit as one")                \
+  X(WRITE, "write", "w", "save", "[FILE]", "Save the config, by default beside the model")         \
+  X(HELP, "help", "? <f1>", "help", NULL, "This help")                                             \
+  X(QUIT, "quit", "q", "quit", NULL, "Leave; asks where edits are not saved")                      \
+  X(FORM, "form", "<enter>", "settings", NULL, "A form with every setting of the layer")           \
+  X(MARK, "mark", "<space>", "mark", NULL, "Mark the layer: edits go to all marked ones")          \
+  X(FIND, "find", "/", "find", "TEXT", "Go to the next layer whose name or operator holds a text") \
+  X(INIT, "init", "i", "init", "NAME", "The next start of the clustering, or the one named")       \
+  X(REDO, "redo", "<c-r>", "redo", NULL, "Do again what was undone")                               \
+  X(NEXT_PANEL, "next-panel", "<tab>", "panel", NULL, "Give the keys to the next panel")           \
+  X(FILTER, "filter", "f", "filter", "[TEXT]", "Show only layers that hold a text; none: all")     \
+  X(COMMAND, "command", ":", "command", NULL, "Type a command; Tab completes, Up recalls")         \
+  X(THEME, "theme", "t", "theme", "[NAME]", "The next theme, or the one named; remembered")        \
+  X(BITS, "bits", "b", NULL, "N", "Set the bits: 1 to 8, or float")                                \
+  X(PRUNE, "prune", "p", NULL, "RATIO", "Set the prune ratio: 0.5 or 50%")                         \
+  X(PRUNE_LESS, "prune-down-fine", "{", NULL, NULL, "Prune 1 % fewer of the weights")              \
+  X(PRUNE_MORE, "prune-up-fine", "}", NULL, NULL, "Prune 1 % more of the weights")                 \
+  X(LOCK, "lock", "L", NULL, NULL, "Hold the layer against bit allocation, or release it")         \
+  X(FIND_NEXT, "find-next", "n", NULL, NULL, "The next layer that was searched for")               \
+  X(FIND_PREVIOUS, "find-previous", "N", NULL, NULL, "The one before")                             \
+  X(PREVIOUS_PANEL, "previous-panel", "<btab>", NULL, NULL, "Give the keys to the panel before")   \
+  X(PANEL, "panel", "1 2 3 4 5 6 7 8 9", NULL, "N", "Give the keys to a panel, by number or name") \
+  X(COPY, "copy", "y", NULL, NULL, "Copy the value in hand to the clipboard")                      \
+  X(COPY_ROW, "copy-row", "Y", NULL, NULL, "Copy the layer's whole row as JSON")                   \
+  X(BACK, "back", "<esc> <bs>", NULL, NULL, "Clear the filter, then the marks; back to the table") \
+  X(REDRAW, "redraw", "<c-l>", NULL, NULL, "Draw the whole screen anew")                           \
+  X(SET, "set", "", NULL, "FIELD VALUE", "Set any field of the setting")                           \
+  X(SELECT, "select", "", NULL, "TENSOR", "Take a layer in hand by its name")                      \
+  X(LOAD, "load", "", NULL, "FILE", "Read a config made for this model")                           \
+  X(LEAVE, "quit!", "", NULL, NULL, "Leave without saving")                                        \
+  X(SAVE_SCREEN, "save-screen", "", NULL, "FILE", "Write the screen as text, and its roles below") \
+  X(WAIT, "wait", "", NULL, NULL, "In a script: until no job is running")
+
+enum {
+#define BD_DO(symbol, name, keys, label, argument, help) BD_DO_##symbol,
+  BD_GLOBAL_COMMANDS(BD_DO)
+#undef BD_DO
+      BD_DO_COUNT
+};
+
+// A row of the joined table. panel: whose row it is; -1: every panel's.
+typedef struct bd_binding {
+  const bd_command *command; // NULL: none
+  int panel;
+} bd_binding;
+
+// All rows: the shared ones first, then each panel's. Past the last: a NULL command.
+bd_binding bd_key_row(int index);
+// What the command line takes after a shared command's name; NULL nothing.
+const char *bd_key_argument(int id);
+
+// What a key does while panel `focus` has the keys: its own rows first, then the shared ones, then
+// the other panels'.
+bd_binding bd_key_lookup(const char *key, int focus);
+// The command of that name, or of a short name ("w", "q", "q!").
+bd_binding bd_key_command(const char *name);
+// The names nearest to `name`, at most three: "bits, init". "" where none is near. Returns out.
+char *bd_key_nearest(const char *name, char *out, size_t size);
+
+// Is this the name of a key?
+bool bd_key_valid(const char *key);
+// The character that a key types, or NULL where it types none ("<space>" types a blank).
+const char *bd_key_text(const char *key);
+// Is the key one of `keys`, names apart by blanks?
+bool bd_key_among(const char *key, const char *keys);
+// Copies the first of `keys` for people: "Enter", "^R", "Space", "+". Returns out.
+char *bd_key_show(const char *keys, char *out, size_t size);
+
+#endif
