@@ -1,0 +1,379 @@
+#include "tui/screen.h"
+
+#include "core/base/text.h"
+
+#define NCURSES_WIDECHAR 1
+#include <curses.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <term.h> // its capabilities are macros
+#undef columns
+#undef lines
+#include <termios.h>
+#include <unistd.h>
+
+enum {
+  ESCAPE_MS = 25,
+  KEY_PASTE_BEGIN = KEY_MAX + 1,
+  KEY_PASTE_END,
+  PASTE_MAX = 65536,
+};
+
+struct bd_screen {
+  SCREEN *terminal;
+  bool mouse;
+  attr_t attributes[BD_ROLE_COUNT];
+  short pairs[BD_ROLE_COUNT];
+  bool pasting;
+  char *pasted; // PASTE_MAX + 1 bytes, once something was pasted
+  size_t pasted_size;
+};
+
+// --- the way out ---------------------------------------------------------------------------------
+
+// What a crash needs to give the terminal back. A handler is given nothing but its number, and may
+// call next to nothing, so it is prepared here beforehand.
+static struct {
+  struct termios modes;
+  char sequence[256]; // leaves the alternate screen, shows the cursor, ends mouse and paste modes
+  bool taken;
+} rescue;
+
+static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGQUIT, SIGSYS, SIGXCPU};
+enum { FATAL = sizeof fatal / sizeof fatal[0] };
+
+static void give_back_and_die(int number) {
+  if (rescue.taken) {
+    rescue.taken = false;
+    if (write(STDOUT_FILENO, rescue.sequence, strlen(rescue.sequence)) < 0) errno = 0;
+    tcsetattr(STDIN_FILENO, TCSANOW, &rescue.modes);
+  }
+  raise(number); // the handler was for one time: this is the default
+}
+
+static void add_capability(const char *name) {
+  const char *sequence = tigetstr(name);
+  if (!sequence || sequence == (char *)-1) return;
+  size_t length = strlen(rescue.sequence);
+  if (length + strlen(sequence) < sizeof rescue.sequence) strcat(rescue.sequence, sequence);
+}
+
+static void prepare_rescue(void) {
+  strcpy(rescue.sequence, "\033[?2004l\033[?1000l\033[?1006l");
+  add_capability("sgr0");
+  add_capability("rmkx");
+  add_capability("rmcup");
+  add_capability("cnorm");
+  rescue.taken = true;
+  struct sigaction action = {.sa_handler = give_back_and_die,
+                             .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+  sigemptyset(&action.sa_mask);
+  for (int i = 0; i < FATAL; i++)
+    sigaction(fatal[i], &action, NULL);
+}
+
+static void forget_rescue(void) {
+  rescue.taken = false;
+  for (int i = 0; i < FATAL; i++)
+    signal(fatal[i], SIG_DFL);
+}
+
+// --- opening and closing -------------------------------------------------------------------------
+
+static bd_status check_terminal(bd_error *err) {
+  if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+    return bd_fail(err, BD_INVALID,
+                   "the explorer needs a terminal: `bitdial report MODEL.onnx` works without one");
+  }
+  const char *term = getenv("TERM");
+  int found = 0;
+  if (!term || !*term) return bd_fail(err, BD_INVALID, "TERM is not set: try TERM=xterm-256color");
+  if (setupterm(term, STDOUT_FILENO, &found) != OK) {
+    return bd_fail(
+        err, BD_INVALID,
+        "this machine knows no terminal '%s': try TERM=xterm-256color, or `bitdial report`", term);
+  }
+  const char *move = tigetstr("cup");
+  bool movable = move && move != (char *)-1;
+  del_curterm(cur_term);
+  if (!movable) {
+    return bd_fail(err, BD_INVALID,
+                   "a terminal '%s' cannot move its cursor: use `bitdial report MODEL.onnx`", term);
+  }
+  return BD_OK;
+}
+
+static void write_now(const char *text) {
+  fflush(stdout);
+  size_t left = strlen(text);
+  while (left > 0) {
+    ssize_t done = write(STDOUT_FILENO, text, left);
+    if (done < 0 && errno == EINTR) continue;
+    if (done <= 0) return;
+    text += done;
+    left -= (size_t)done;
+  }
+}
+
+// Pasted text comes between two sequences, so that it is never taken for keys.
+static void set_modes(const bd_screen *screen) {
+  write_now("\033[?2004h");
+  if (screen->mouse) {
+    mousemask(BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
+    mouseinterval(0);
+  }
+}
+
+static void set_up(bd_screen *screen) {
+  cbreak();
+  noecho();
+  nonl();
+  intrflush(stdscr, FALSE);
+  keypad(stdscr, TRUE);
+  nodelay(stdscr, TRUE);
+  leaveok(stdscr, TRUE);
+  curs_set(0);
+  if (!getenv("ESCDELAY")) set_escdelay(ESCAPE_MS);
+  define_key("\033[200~", KEY_PASTE_BEGIN);
+  define_key("\033[201~", KEY_PASTE_END);
+  if (has_colors()) {
+    start_color();
+    use_default_colors();
+  }
+  set_modes(screen);
+}
+
+bd_status bd_screen_open(bool mouse, bd_screen **out, bd_error *err) {
+  *out = NULL;
+  BD_TRY(check_terminal(err));
+  bd_screen *screen = calloc(1, sizeof *screen);
+  if (!screen) return bd_fail_memory(err, "the screen");
+  screen->mouse = mouse;
+  tcgetattr(STDIN_FILENO, &rescue.modes);
+  screen->terminal = newterm(NULL, stdout, stdin);
+  if (!screen->terminal) {
+    free(screen);
+    return bd_fail(err, BD_INVALID, "the terminal '%s' cannot be used: `bitdial report` needs none",
+                   getenv("TERM"));
+  }
+  prepare_rescue();
+  set_up(screen);
+  bd_screen_resize(screen);
+  *out = screen;
+  return BD_OK;
+}
+
+void bd_screen_close(bd_screen *screen) {
+  if (!screen) return;
+  write_now("\033[?2004l");
+  if (screen->mouse) mousemask(0, NULL);
+  endwin();
+  tcsetattr(STDIN_FILENO, TCSADRAIN, &rescue.modes);
+  forget_rescue();
+  delscreen(screen->terminal);
+  free(screen->pasted);
+  free(screen);
+}
+
+void bd_screen_suspend(bd_screen *screen) {
+  (void)screen;
+  write_now("\033[?2004l");
+  endwin();
+}
+
+void bd_screen_resume(bd_screen *screen) {
+  reset_prog_mode();
+  clearok(curscr, TRUE);
+  bd_screen_resize(screen);
+  refresh(); // curses takes the terminal up again here, mouse included
+  write_now("\033[?2004h");
+}
+
+void bd_screen_resize(bd_screen *screen) {
+  struct winsize size;
+  (void)screen;
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return;
+  if (size.ws_row != LINES || size.ws_col != COLS) resizeterm(size.ws_row, size.ws_col);
+}
+
+int bd_screen_columns(const bd_screen *screen) {
+  (void)screen;
+  return COLS;
+}
+
+int bd_screen_rows(const bd_screen *screen) {
+  (void)screen;
+  return LINES;
+}
+
+int bd_screen_colours(const bd_screen *screen) {
+  (void)screen;
+  return has_colors() ? COLORS : 0;
+}
+
+// --- showing -------------------------------------------------------------------------------------
+
+static attr_t attributes_of(const bd_style *style) {
+  attr_t attributes = A_NORMAL;
+  if (style->bold) attributes |= A_BOLD;
+  if (style->dim) attributes |= A_DIM;
+  if (style->reverse) attributes |= A_REVERSE;
+  if (style->underline) attributes |= A_UNDERLINE;
+  return attributes;
+}
+
+// How roles look. What is as it was costs nothing: curses compares.
+static void set_theme(bd_screen *screen, const bd_theme *theme) {
+  int colours = bd_screen_colours(screen);
+  for (int role = 0; role < BD_ROLE_COUNT; role++) {
+    screen->attributes[role] = attributes_of(&theme->styles[role]);
+    screen->pairs[role] = 0;
+    if (colours < 8 || role + 1 >= COLOR_PAIRS) continue;
+    int fg = bd_theme_fg(theme, (bd_role)role, colours);
+    int bg = bd_theme_bg(theme, (bd_role)role, colours);
+    init_pair((short)(role + 1), (short)fg, (short)bg);
+    screen->pairs[role] = (short)(role + 1);
+  }
+}
+
+static void show_row(const bd_screen *screen, const bd_canvas *canvas, int row) {
+  int columns = bd_canvas_columns(canvas);
+  for (int column = 0; column < columns; column++) {
+    bd_glyph cell = bd_canvas_at(canvas, column, row);
+    wchar_t text[2] = {(wchar_t)cell.glyph, 0};
+    cchar_t shown;
+    setcchar(&shown, text, screen->attributes[cell.role], screen->pairs[cell.role], NULL);
+    mvadd_wch(row, column, &shown);
+  }
+}
+
+void bd_screen_show(bd_screen *screen, const bd_canvas *canvas, const bd_theme *theme, bool anew) {
+  set_theme(screen, theme);
+  if (anew) clearok(curscr, TRUE);
+  erase();
+  for (int row = 0; row < bd_canvas_rows(canvas) && row < LINES; row++)
+    show_row(screen, canvas, row);
+  refresh();
+}
+
+void bd_screen_send(bd_screen *screen, const char *sequence) {
+  (void)screen;
+  write_now(sequence);
+}
+
+// --- reading -------------------------------------------------------------------------------------
+
+static const struct {
+  wint_t code;
+  const char *name;
+} codes[] = {
+    {KEY_UP, "<up>"},        {KEY_DOWN, "<down>"}, {KEY_LEFT, "<left>"},  {KEY_RIGHT, "<right>"},
+    {KEY_HOME, "<home>"},    {KEY_END, "<end>"},   {KEY_PPAGE, "<pgup>"}, {KEY_NPAGE, "<pgdn>"},
+    {KEY_BACKSPACE, "<bs>"}, {KEY_DC, "<del>"},    {KEY_BTAB, "<btab>"},  {KEY_ENTER, "<enter>"},
+    {KEY_A1, "<home>"},      {KEY_C1, "<end>"},    {KEY_A3, "<pgup>"},    {KEY_C3, "<pgdn>"}};
+
+static bool name_code(wint_t code, bd_event *out) {
+  for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+    if (codes[i].code != code) continue;
+    snprintf(out->key, sizeof out->key, "%s", codes[i].name);
+    return true;
+  }
+  if (code < KEY_F(1) || code > KEY_F(12)) return false;
+  snprintf(out->key, sizeof out->key, "<f%d>", (int)(code - KEY_F0));
+  return true;
+}
+
+static const char *name_control(wint_t code) {
+  switch (code) {
+  case '\r':
+  case '\n':
+    return "<enter>";
+  case '\t':
+    return "<tab>";
+  case 27:
+    return "<esc>";
+  case 127:
+  case 8:
+    return "<bs>";
+  case ' ':
+    return "<space>";
+  default:
+    return NULL;
+  }
+}
+
+static bool name_character(wint_t code, bd_event *out) {
+  const char *name = name_control(code);
+  if (name) {
+    snprintf(out->key, sizeof out->key, "%s", name);
+  } else if (code >= 1 && code <= 26) {
+    snprintf(out->key, sizeof out->key, "<c-%c>", (int)code + 'a' - 1);
+  } else if (code > ' ') {
+    bd_utf8_encode((uint32_t)code, out->key);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+static bool read_mouse(bd_event *out) {
+  MEVENT mouse;
+  if (getmouse(&mouse) != OK) return false;
+  out->kind = BD_EVENT_MOUSE;
+  out->column = mouse.x;
+  out->row = mouse.y;
+  out->wheel = mouse.bstate & BUTTON4_PRESSED ? -1 : mouse.bstate & BUTTON5_PRESSED ? 1 : 0;
+  return out->wheel != 0 || (mouse.bstate & (BUTTON1_PRESSED | BUTTON1_CLICKED));
+}
+
+static void begin_paste(bd_screen *screen) {
+  if (!screen->pasted) screen->pasted = malloc(PASTE_MAX + 1);
+  screen->pasting = screen->pasted != NULL;
+  screen->pasted_size = 0;
+}
+
+// Gathers; what does not fit is dropped.
+static void add_to_paste(bd_screen *screen, wint_t code) {
+  char bytes[5];
+  if (code == '\r' || code == '\n' || code == '\t') code = ' ';
+  if (code < ' ') return;
+  size_t length = (size_t)bd_utf8_encode((uint32_t)code, bytes);
+  if (screen->pasted_size + length > PASTE_MAX) return;
+  memcpy(screen->pasted + screen->pasted_size, bytes, length);
+  screen->pasted_size += length;
+}
+
+static bool end_paste(bd_screen *screen, bd_event *out) {
+  if (!screen->pasting) return false;
+  screen->pasting = false;
+  screen->pasted[screen->pasted_size] = '\0';
+  out->kind = BD_EVENT_PASTE;
+  out->text = screen->pasted;
+  return true;
+}
+
+static bool decode(bd_screen *screen, bool special, wint_t code, bd_event *out) {
+  *out = (bd_event){.kind = BD_EVENT_KEY};
+  if (special && code == KEY_PASTE_BEGIN) return begin_paste(screen), false;
+  if (special && code == KEY_PASTE_END) return end_paste(screen, out);
+  if (screen->pasting) {
+    if (!special) add_to_paste(screen, code);
+    return false;
+  }
+  if (special && code == KEY_MOUSE) return read_mouse(out);
+  return special ? name_code(code, out) : name_character(code, out);
+}
+
+bool bd_screen_read(bd_screen *screen, bd_event *out) {
+  wint_t code;
+  for (;;) {
+    int got = get_wch(&code);
+    if (got == ERR) return false;
+    if (decode(screen, got == KEY_CODE_YES, code, out)) return true;
+  }
+}
