@@ -1,63 +1,103 @@
 #include "core/model/arena.h"
 
+#include "core/model/pages.h"
+
 #include <stdalign.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BLOCK = 1 << 16 };
+// Pieces from LARGE on get a block of their own, where the reserve has no room for them.
+enum { BLOCK = 1 << 18, LARGE = 1 << 16, ALIGN = alignof(max_align_t) };
 
 typedef struct block {
-  struct block *next;
-  size_t used, size;
-  alignas(max_align_t) unsigned char bytes[];
+  struct block *previous, *next;
+  size_t used, size; // size: with this head
+  alignas(ALIGN) unsigned char bytes[];
 } block;
 
 struct bd_arena {
-  block *blocks; // the one in use first
+  size_t reserve_bytes; // 0 once it is made
+  block *reserve;
+  block *shared, *large; // the last one first; the reserve is the first of the shared
+  size_t held;
 };
 
-bd_arena *bd_arena_new(void) {
-  return calloc(1, sizeof(bd_arena));
+bd_arena *bd_arena_new(size_t reserve) {
+  bd_arena *arena = calloc(1, sizeof *arena);
+  if (arena && reserve < SIZE_MAX - sizeof(block)) arena->reserve_bytes = reserve;
+  return arena;
+}
+
+static void free_blocks(block *first) {
+  for (block *each = first, *next; each; each = next) {
+    next = each->next;
+    bd_pages_free(each, each->size);
+  }
 }
 
 void bd_arena_free(bd_arena *arena) {
   if (!arena) return;
-  for (block *each = arena->blocks, *next; each; each = next) {
-    next = each->next;
-    free(each);
-  }
+  free_blocks(arena->shared);
+  free_blocks(arena->large);
   free(arena);
 }
 
-// What does not fit a block well gets one of its own, behind the one in use.
-static block *block_for(bd_arena *arena, size_t bytes) {
-  block *current = arena->blocks;
-  if (current && current->size - current->used >= bytes) return current;
-  size_t size = bytes > BLOCK / 4 ? bytes : BLOCK;
-  block *fresh = size <= SIZE_MAX - sizeof *fresh ? calloc(1, sizeof *fresh + size) : NULL;
+static block *add_block(bd_arena *arena, block **list, size_t size) {
+  block *fresh = bd_pages_take(size);
   if (!fresh) return NULL;
   fresh->size = size;
-  if (current && size != BLOCK) {
-    fresh->next = current->next;
-    current->next = fresh;
-  } else {
-    fresh->next = current;
-    arena->blocks = fresh;
-  }
+  fresh->next = *list;
+  if (*list) (*list)->previous = fresh;
+  *list = fresh;
+  arena->held += size;
   return fresh;
 }
 
+static bool has_room(const block *from, size_t bytes) {
+  return from && from->size - sizeof *from - from->used >= bytes;
+}
+
+static void make_reserve(bd_arena *arena) {
+  size_t size = sizeof(block) + arena->reserve_bytes;
+  if (arena->reserve_bytes) arena->reserve = add_block(arena, &arena->shared, size);
+  arena->reserve_bytes = 0;
+}
+
 void *bd_arena_take(bd_arena *arena, size_t count, size_t size) {
-  size_t align = alignof(max_align_t), bytes;
-  if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - align) return NULL;
-  bytes = (bytes + align - 1) / align * align;
-  block *from = block_for(arena, bytes);
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - BLOCK) return NULL;
+  bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN;
+  if (bytes >= LARGE) make_reserve(arena);
+  block *from = arena->shared;
+  if (bytes >= LARGE && !(from == arena->reserve && has_room(from, bytes)))
+    from = add_block(arena, &arena->large, sizeof *from + bytes);
+  else if (!has_room(from, bytes))
+    from = add_block(arena, &arena->shared, BLOCK);
   if (!from) return NULL;
   void *taken = from->bytes + from->used;
   from->used += bytes;
   return taken;
+}
+
+static bool in_block(const block *all, const void *taken) {
+  uintptr_t start = (uintptr_t)all, at = (uintptr_t)taken;
+  return all && at > start && at - start < all->size;
+}
+
+void bd_arena_drop(bd_arena *arena, void *taken, size_t bytes) {
+  if (!taken || bytes < LARGE || in_block(arena->reserve, taken)) return;
+  block *own = (block *)((unsigned char *)taken - offsetof(block, bytes));
+  if (own->next) own->next->previous = own->previous;
+  *(own->previous ? &own->previous->next : &arena->large) = own->next;
+  arena->held -= own->size;
+  bd_pages_free(own, own->size);
+}
+
+size_t bd_arena_held(const bd_arena *arena) {
+  return arena->held;
 }
 
 char *bd_arena_text(bd_arena *arena, const char *format, ...) {

@@ -10,14 +10,17 @@ enum { GROWTH = 32, FREE_BYTES = 64 << 20 };
 // protobuf-c recurses once a nested message, with no limit of its own.
 enum { STACK_BYTES = 1 << 20 };
 
+typedef enum trouble { FINE, TOO_LARGE, TOO_DEEP, NO_MEMORY } trouble;
+
 // What the allocator watches over: how much is held, and how deep the decoder has recursed.
 typedef struct guard {
-  size_t held, limit;
-  uintptr_t stack; // a frame address near the decoder's entry; 0: depth does not matter
-  enum { FINE, TOO_LARGE, TOO_DEEP, NO_MEMORY } trouble;
+  bd_arena *arena;
+  size_t limit;
+  uintptr_t stack; // a frame address near the decoder's entry
+  trouble why;
 } guard;
 
-// Stands before each allocation.
+// Stands before each piece: its size with this head.
 typedef union head {
   size_t size;
   max_align_t align;
@@ -28,38 +31,34 @@ static uintptr_t stack_used(const guard *watch) {
   return here > watch->stack ? here - watch->stack : watch->stack - here;
 }
 
+static void *refuse(guard *watch, trouble why) {
+  if (watch->why == FINE) watch->why = why;
+  return NULL;
+}
+
+// Each nested message is allocated by the decoder's own recursion, so that the depth of the stack
+// is the depth of the nesting.
 static void *guarded_alloc(void *data, size_t size) {
   guard *watch = data;
-  if (watch->stack && stack_used(watch) > STACK_BYTES) {
-    watch->trouble = TOO_DEEP;
-    return NULL;
-  }
-  if (size > watch->limit - watch->held) {
-    watch->trouble = TOO_LARGE;
-    return NULL;
-  }
-  head *block = size <= SIZE_MAX - sizeof *block ? malloc(sizeof *block + size) : NULL;
-  if (!block) {
-    watch->trouble = NO_MEMORY;
-    return NULL;
-  }
-  block->size = size;
-  watch->held += size;
-  return block + 1;
+  size_t held = bd_arena_held(watch->arena);
+  if (stack_used(watch) > STACK_BYTES) return refuse(watch, TOO_DEEP);
+  if (held > watch->limit || size > watch->limit - held) return refuse(watch, TOO_LARGE);
+  head *piece = bd_arena_take(watch->arena, 1, sizeof *piece + size);
+  if (!piece) return refuse(watch, NO_MEMORY);
+  piece->size = sizeof *piece + size;
+  return piece + 1;
 }
 
 static void guarded_free(void *data, void *pointer) {
   guard *watch = data;
-  if (!pointer) return;
-  head *block = (head *)pointer - 1;
-  watch->held -= block->size;
-  free(block);
+  head *piece = pointer ? (head *)pointer - 1 : NULL;
+  if (piece) bd_arena_drop(watch->arena, piece, piece->size);
 }
 
 // One clear line for the usual ways in which a file is no model.
 static bd_status fail_decode(const guard *watch, bd_bytes bytes, const char *path, bd_error *err) {
   static const char lfs[] = "version https://git-lfs";
-  switch (watch->trouble) {
+  switch (watch->why) {
   case NO_MEMORY:
     return bd_fail_memory(err, path);
   case TOO_DEEP:
@@ -79,33 +78,18 @@ static bd_status fail_decode(const guard *watch, bd_bytes bytes, const char *pat
   return bd_fail(err, BD_INVALID, "%s: is no ONNX model: name an .onnx file", path);
 }
 
-static bd_status unpack(bd_bytes bytes, const char *path, guard *watch, Onnx__ModelProto **out,
-                        bd_error *err) {
-  ProtobufCAllocator allocator = {guarded_alloc, guarded_free, watch};
-  watch->stack = (uintptr_t)__builtin_frame_address(0);
-  *out = onnx__model_proto__unpack(&allocator, bytes.size, bytes.data);
-  if (!*out) return fail_decode(watch, bytes, path, err);
-  if ((*out)->graph) return BD_OK;
-  onnx__model_proto__free_unpacked(*out, &allocator);
+bd_status bd_decode(bd_bytes bytes, const char *path, bd_arena *arena, Onnx__ModelProto **out,
+                    bd_error *err) {
   *out = NULL;
-  return bd_fail(err, BD_INVALID, "%s: has no graph: it is no ONNX model, or cut short", path);
-}
-
-bd_status bd_decode(bd_bytes bytes, const char *path, bd_decoded *out, bd_error *err) {
-  *out = (bd_decoded){0};
   if (bytes.size == 0) return bd_fail(err, BD_INVALID, "%s: is empty: fetch the model again", path);
   if (bytes.size > INT32_MAX)
     return bd_fail(err, BD_INVALID, "%s: larger than 2 GiB, which no protobuf file can be", path);
-  guard watch = {.limit = SIZE_MAX};
+  guard watch = {.arena = arena, .limit = SIZE_MAX};
   if (bytes.size < (SIZE_MAX - FREE_BYTES) / GROWTH) watch.limit = GROWTH * bytes.size + FREE_BYTES;
-  BD_TRY(unpack(bytes, path, &watch, &out->model, err));
-  out->size = watch.held;
-  return BD_OK;
-}
-
-void bd_decoded_free(bd_decoded *decoded) {
-  guard watch = {.held = decoded->size};
+  watch.stack = (uintptr_t)__builtin_frame_address(0);
   ProtobufCAllocator allocator = {guarded_alloc, guarded_free, &watch};
-  if (decoded->model) onnx__model_proto__free_unpacked(decoded->model, &allocator);
-  *decoded = (bd_decoded){0};
+  *out = onnx__model_proto__unpack(&allocator, bytes.size, bytes.data);
+  if (!*out) return fail_decode(&watch, bytes, path, err);
+  if ((*out)->graph) return BD_OK;
+  return bd_fail(err, BD_INVALID, "%s: has no graph: it is no ONNX model, or cut short", path);
 }

@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+// Subgraphs nested in one another. Protobuf's own readers stop at 33.
+enum { DEPTH_MAX = 64 };
+
 // Which inputs of an operator are weights. `always`: listed even where the run computes them; a
 // MatMul or Gather of two activations has no weight at all.
 typedef struct weight_rule {
@@ -181,9 +184,9 @@ static bd_status visit_nodes(walker *walk, const Onnx__GraphProto *graph, bd_sco
 }
 
 static bd_status visit_graph(walker *walk, const Onnx__GraphProto *graph, bd_scope *scope) {
-  if (scope->depth > BD_DEPTH_MAX)
+  if (scope->depth > DEPTH_MAX)
     return bd_fail(walk->err, BD_INVALID, "%s: subgraphs nested deeper than %d: no honest model is",
-                   walk->path, BD_DEPTH_MAX);
+                   walk->path, DEPTH_MAX);
   bd_status status =
       bd_scope_enter(scope, graph) ? visit_nodes(walk, graph, scope) : no_memory(walk);
   bd_names_clear(&scope->names);

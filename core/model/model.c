@@ -1,11 +1,10 @@
 #include "core/model/model.h"
 
 #include "core/base/text.h"
-#include "core/model/check.h"
+#include "core/model/pages.h"
 #include "core/model/ports.h"
 #include "core/model/state.h"
 
-#include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +26,7 @@ static int64_t usable_weights(const bd_layers *layers) {
 }
 
 static bd_status describe(bd_model *model, const char *path, bd_error *err) {
-  const Onnx__ModelProto *said = model->decoded.model;
+  const Onnx__ModelProto *said = model->proto;
   BD_TRY(bd_layers_find(said->graph, model->arena, path, &model->layers, err));
   bd_model_info *info = &model->info;
   info->file = bd_arena_text(model->arena, "%s", path);
@@ -48,10 +47,10 @@ static void forget_pages(bd_bytes file) {
 }
 
 static bd_status fill(bd_model *model, const char *path, bd_error *err) {
-  model->arena = bd_arena_new();
-  if (!model->arena) return bd_fail_memory(err, path);
   BD_TRY(bd_file_map(path, &model->file, err));
-  BD_TRY(bd_decode(model->file, path, &model->decoded, err));
+  model->arena = bd_arena_new(bd_decode_estimate(model->file));
+  if (!model->arena) return bd_fail_memory(err, path);
+  BD_TRY(bd_decode(model->file, path, model->arena, &model->proto, err));
   forget_pages(model->file);
   return describe(model, path, err);
 }
@@ -70,7 +69,6 @@ bd_status bd_model_open(const char *path, bd_model **out, bd_error *err) {
 
 void bd_model_close(bd_model *model) {
   if (!model) return;
-  bd_decoded_free(&model->decoded);
   bd_file_unmap(model->file);
   bd_arena_free(model->arena);
   free(model);
@@ -129,16 +127,14 @@ bd_status bd_model_weights(const bd_model *model, int layer, bd_weights *out, bd
   out->count = values->count;
   out->data = values->data;
   if (values->type == BD_FLOAT32) return BD_OK;
-  out->owned =
-      values->count <= SIZE_MAX / sizeof(float) ? malloc(values->count * sizeof(float)) : NULL;
-  out->data = out->owned;
+  out->data = out->owned = bd_pages_take(values->count * sizeof *out->owned);
   if (!out->owned) return bd_fail_memory(err, found->shown.tensor);
   bd_values_floats(values, out->owned);
   return BD_OK;
 }
 
 void bd_weights_free(bd_weights *weights) {
-  free(weights->owned);
+  bd_pages_free(weights->owned, weights->count * sizeof *weights->owned);
   *weights = (bd_weights){0};
 }
 
@@ -158,36 +154,4 @@ bd_status bd_model_layer_sha256(const bd_model *model, int layer, char out[65], 
   bd_sha256(packed, bytes, out);
   free(packed);
   return BD_OK;
-}
-
-// The checker's messages span lines: runs of blanks become one.
-static void one_line(char *text) {
-  char *to = text;
-  for (const char *from = text; *from; from++) {
-    bool blank = isspace((unsigned char)*from);
-    if (!blank)
-      *to++ = *from;
-    else if (to > text && to[-1] != ' ')
-      *to++ = ' ';
-  }
-  while (to > text && to[-1] == ' ')
-    to--;
-  *to = '\0';
-}
-
-bd_status bd_model_check(const bd_model *model, bd_error *err) {
-  char message[512];
-  bd_verdict verdict = bd_onnx_check(model->file.data, model->file.size, message, sizeof message);
-  forget_pages(model->file);
-  one_line(message);
-  switch (verdict) {
-  case BD_VERDICT_GOOD:
-    return BD_OK;
-  case BD_VERDICT_BAD:
-    return bd_fail(err, BD_INVALID, "%s: ONNX's checker finds: %s", model->info.file, message);
-  case BD_VERDICT_NONE:
-    break;
-  }
-  return bd_fail(err, BD_FAILED, "%s: ONNX's checker cannot judge it: %s", model->info.file,
-                 message);
 }

@@ -6,9 +6,9 @@
 #include "core/model/layers.h"
 
 struct bd_model {
-  bd_bytes file; // mapped
-  bd_decoded decoded;
-  bd_arena *arena; // layers, ports, names
+  bd_bytes file;   // mapped
+  bd_arena *arena; // holds everything below
+  Onnx__ModelProto *proto;
   bd_layers layers;
   bd_model_info info;
 };
