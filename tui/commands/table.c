@@ -1,0 +1,14 @@
+// The commands that bitdial has.
+#include "tui/commands/commands.h"
+
+const bd_subcommand bd_subcommands[] = {
+    {"", "[MODEL.onnx] [OPTIONS]", "the explorer; without a model, on the sample",
+     bd_command_explore},
+    {"layers", "MODEL.onnx [--json]", "list the layers that can be quantized", bd_command_layers},
+    {"quantize", "MODEL.onnx [SETTINGS] [-o OUT.onnx] [--json]",
+     "quantize every layer; OUT is the same network with de-quantized float weights",
+     bd_command_quantize},
+    {"report", "MODEL.onnx [SETTINGS] [-o PATH]", "everything that the panels show, as text",
+     bd_command_report},
+    {0},
+};
