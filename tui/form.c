@@ -182,6 +182,15 @@ static void draw_hints(bd_area area) {
   }
 }
 
+// What is wrong; else what the selected value means, for its row may be too short to say it all.
+static void draw_note(const struct form *form, bd_area area) {
+  char buffer[64];
+  const char *value = show_value(form, form->row, buffer, sizeof buffer);
+  bool wrong = form->problem[0] != '\0';
+  bd_print_fit(area, 0, 0, area.columns, wrong ? BD_ROLE_ERROR : BD_ROLE_TEXT,
+               wrong ? form->problem : explain(form, form->row, value));
+}
+
 static void form_draw(void *state, bd_ui *ui, bd_area screen) {
   struct form *form = state;
   (void)ui;
@@ -194,10 +203,11 @@ static void form_draw(void *state, bd_ui *ui, bd_area screen) {
   }
   bd_rule(box, 0, 0, columns, false, BD_ROLE_RULE);
   int column = bd_print(box, 1, 0, BD_ROLE_FOCUS, " settings of ");
-  bd_print_fit(box, column, 0, columns - column - 2, BD_ROLE_FOCUS, form->names);
+  column = bd_print_fit(box, column, 0, columns - column - 3, BD_ROLE_FOCUS, form->names);
+  bd_put(box, column, 0, ' ', BD_ROLE_FOCUS);
   for (int row = 0; row < ROWS; row++)
     draw_row(form, row, bd_area_part(box, 0, row + 1, columns, 1));
-  bd_print_fit(box, NAME_COLUMN, ROWS + 1, columns - 4, BD_ROLE_ERROR, form->problem);
+  draw_note(form, bd_area_part(box, NAME_COLUMN, ROWS + 1, columns - 2 * NAME_COLUMN, 1));
   draw_hints(bd_area_part(box, 0, ROWS + 2, columns, 1));
   bd_rule(box, 0, ROWS + 3, columns, false, BD_ROLE_RULE);
 }

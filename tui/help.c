@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_COLUMN = 14, HELP_COLUMN = 38 };
+enum { NAME_COLUMN = 13, HELP_COLUMN = 32 };
 
 struct help {
   int top;  // the first line shown
@@ -29,38 +29,60 @@ static void show_keys(const char *keys, char *out, size_t size) {
   }
 }
 
+// The row of the window that the next line takes; -1 where that is not in sight.
+static int next_row(struct sheet *sheet) {
+  int row = sheet->line++ - sheet->top;
+  return row < sheet->area.rows ? row : -1;
+}
+
+// How many bytes of a text fit into `columns`, broken at a blank where there is one.
+static int fitting(const char *text, int columns) {
+  int length = (int)strlen(text), end = columns;
+  if (length <= columns) return length;
+  while (end > 0 && text[end] != ' ')
+    end--;
+  return end > 0 ? end : columns;
+}
+
+// What a command or field does, in as many lines as it takes; `keys` and `name` before the first.
+static void draw_entry(struct sheet *sheet, const char *keys, const char *name, const char *text) {
+  int columns = sheet->area.columns - HELP_COLUMN - 1;
+  for (bool first = true; first || *text; first = false) {
+    int row = next_row(sheet), length = fitting(text, columns > 1 ? columns : 1);
+    if (first) {
+      bd_print_fit(sheet->area, 1, row, NAME_COLUMN - 2, BD_ROLE_KEY, keys);
+      bd_print_fit(sheet->area, NAME_COLUMN, row, HELP_COLUMN - NAME_COLUMN - 1, BD_ROLE_DIM, name);
+    }
+    bd_printf(sheet->area, HELP_COLUMN, row, BD_ROLE_TEXT, "%.*s", length, text);
+    text += length;
+    text += strspn(text, " ");
+  }
+}
+
 static void draw_command(struct sheet *sheet, bd_binding row) {
-  int y = sheet->line++ - sheet->top;
-  if (y < 0 || y >= sheet->area.rows) return;
   char keys[64], name[64];
+  bool digits = row.panel < 0 && row.command->id == BD_DO_PANEL;
   const char *argument = row.panel < 0 ? bd_key_argument(row.command->id) : NULL;
   show_keys(row.command->keys, keys, sizeof keys);
   snprintf(name, sizeof name, ":%s%s%s", row.command->name, argument ? " " : "",
            argument ? argument : "");
-  bd_print_fit(sheet->area, 1, y, NAME_COLUMN - 2, BD_ROLE_KEY,
-               strlen(keys) > NAME_COLUMN - 2 ? "1 … 9" : keys);
-  bd_print_fit(sheet->area, NAME_COLUMN, y, HELP_COLUMN - NAME_COLUMN - 1, BD_ROLE_DIM, name);
-  bd_print_fit(sheet->area, HELP_COLUMN, y, sheet->area.columns - HELP_COLUMN, BD_ROLE_TEXT,
-               row.command->help);
+  draw_entry(sheet, digits ? "1 to 9" : keys, name, row.command->help);
 }
 
 static void draw_head(struct sheet *sheet, int panel) {
   if (panel >= 0) sheet->line++;
-  int y = sheet->line++ - sheet->top;
-  if (y < 0 || y >= sheet->area.rows) return;
+  int row = next_row(sheet);
   if (panel < 0) {
-    bd_print(sheet->area, 1, y, BD_ROLE_HEADER, "everywhere");
+    bd_print(sheet->area, 1, row, BD_ROLE_HEADER, "everywhere");
   } else {
-    bd_printf(sheet->area, 1, y, BD_ROLE_HEADER, "in the panel %s", bd_view_at(panel)->name);
+    bd_printf(sheet->area, 1, row, BD_ROLE_HEADER, "in the panel %s", bd_view_at(panel)->name);
   }
 }
 
 static void draw_field(struct sheet *sheet, const bd_field *field) {
-  int y = sheet->line++ - sheet->top;
-  if (y < 0 || y >= sheet->area.rows) return;
-  bd_printf(sheet->area, NAME_COLUMN, y, BD_ROLE_DIM, ":%s VALUE", field->name);
-  bd_print_fit(sheet->area, HELP_COLUMN, y, sheet->area.columns - HELP_COLUMN, BD_ROLE_TEXT,
-               field->help);
+  char name[64];
+  snprintf(name, sizeof name, ":%s VALUE", field->name);
+  draw_entry(sheet, "", name, field->help);
 }
 
 // Fields of the setting that have no command of their own.

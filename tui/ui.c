@@ -109,7 +109,16 @@ bd_status bd_ui_load_theme(bd_ui *ui, const char *name, bd_error *err) {
   return bd_theme_load(name, &ui->theme, err);
 }
 
+static void clear_message(bd_ui *ui) {
+  ui->desk.message[0] = '\0';
+  ui->desk.failed = false;
+}
+
 static bd_status run_binding(bd_ui *ui, bd_binding row, const char *argument, bd_error *err) {
+  // What only looks on leaves the message of what came before.
+  bool looks_on =
+      row.panel < 0 && (row.command->id == BD_DO_SAVE_SCREEN || row.command->id == BD_DO_WAIT);
+  if (!looks_on) clear_message(ui);
   if (row.panel < 0) return bd_action_run(ui, row.command->id, argument, err);
   if (argument && *argument) {
     return bd_fail(err, BD_INVALID, "%s takes nothing after its name", row.command->name);
@@ -145,14 +154,8 @@ static void show_failure(bd_ui *ui, bd_status status, const bd_error *err) {
   if (status != BD_OK) bd_desk_fail(&ui->desk, "%s", err->text);
 }
 
-static void clear_message(bd_ui *ui) {
-  ui->desk.message[0] = '\0';
-  ui->desk.failed = false;
-}
-
 void bd_ui_try(bd_ui *ui, const char *line) {
   bd_error err;
-  clear_message(ui);
   show_failure(ui, bd_ui_run(ui, line, &err), &err);
 }
 
@@ -238,6 +241,7 @@ static void draw_title(const bd_ui *ui, int panel, bd_area area) {
   bd_role role = panel == ui->focus ? BD_ROLE_FOCUS : BD_ROLE_TITLE;
   int column = bd_printf(text, 0, 0, role, " %s ", view->name);
   if (!more[0]) return;
+  column = bd_print(text, column, 0, BD_ROLE_TEXT, " ");
   column = bd_print_fit(text, column, 0, text.columns - column - 1, BD_ROLE_TEXT, more);
   bd_put(text, column, 0, ' ', BD_ROLE_TEXT);
 }

@@ -45,7 +45,7 @@ static void keys_edit(void **state) {
 
 static void characters_are_whole(void **state) {
   (void)state;
-  expect("größe", "<left> <left> <left> <bs>", "gr|ße");
+  expect("größe", "<left> <left> <bs>", "gr|ße");
   expect("größe", "<home> <right> <right> <del>", "gr|ße");
   expect("a", "é <left> €", "a€|é");
   bd_line line = {0};
