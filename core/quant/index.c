@@ -1,0 +1,210 @@
+#include "core/quant/index_private.h"
+#include "core/quant/radix.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { LANES = 4, POLL_BLOCKS = 1 << 15 }; // a million values between two looks at the flag
+
+// Σ(v − mean) and Σ(v − mean)² of fewer than a block of values; lanes, so that it vectorises.
+static void sum_run(const float *values, size_t count, double mean, double *sum, double *square) {
+  double sums[LANES] = {0}, squares[LANES] = {0};
+  size_t i = 0;
+  for (; i + LANES <= count; i += LANES) {
+    for (size_t lane = 0; lane < LANES; lane++) {
+      double away = (double)values[i + lane] - mean;
+      sums[lane] += away;
+      squares[lane] += away * away;
+    }
+  }
+  for (; i < count; i++) {
+    double away = (double)values[i] - mean;
+    sums[0] += away;
+    squares[0] += away * away;
+  }
+  *sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  *square = (squares[0] + squares[1]) + (squares[2] + squares[3]);
+}
+
+static size_t block_size(const bd_index *index, size_t block) {
+  size_t left = index->stats.count - block * BD_BLOCK;
+  return left < BD_BLOCK ? left : BD_BLOCK;
+}
+
+// Fills prefix with sums around `mean`; false where it was cancelled.
+static bool fill_prefix(bd_index *index, double mean, const bd_cancel *cancel) {
+  bd_prefix running = {0};
+  for (size_t block = 0; block < index->blocks; block++) {
+    if (block % POLL_BLOCKS == 0 && bd_cancelled(cancel)) return false;
+    double sum, square;
+    index->prefix[block] = running;
+    sum_run(index->values + block * BD_BLOCK, block_size(index, block), mean, &sum, &square);
+    running = bd_prefix_plus(running, sum, square);
+  }
+  index->prefix[index->blocks] = running;
+  return true;
+}
+
+// Two passes: sums around 0 give the mean, sums around the mean are kept.
+static bool fill_sums(bd_index *index, const bd_cancel *cancel) {
+  bd_stats *stats = &index->stats;
+  double count = (double)stats->count;
+  if (!fill_prefix(index, 0, cancel)) return false;
+  const bd_prefix *total = &index->prefix[index->blocks];
+  stats->energy = total->square + total->square_low;
+  stats->mean = fmin(fmax((total->sum + total->sum_low) / count, stats->min), stats->max);
+  if (!fill_prefix(index, stats->mean, cancel)) return false;
+  double shift = (total->sum + total->sum_low) / count;
+  double variance = (total->square + total->square_low) / count - shift * shift;
+  stats->deviation = stats->min == stats->max ? 0 : sqrt(fmax(variance, 0));
+  return true;
+}
+
+static bool fill_counts(bd_index *index, const bd_cancel *cancel) {
+  const float *values = index->values;
+  bd_stats *stats = &index->stats;
+  for (size_t block = 0; block < index->blocks; block++) {
+    if (block % POLL_BLOCKS == 0 && bd_cancelled(cancel)) return false;
+    index->heads[block] = values[block * BD_BLOCK];
+  }
+  stats->distinct = 1;
+  for (size_t i = 1; i < stats->count; i++)
+    stats->distinct += values[i] != values[i - 1];
+  stats->min = (double)values[0];
+  stats->max = (double)values[stats->count - 1];
+  stats->zeros = bd_index_through(index, 0) - bd_index_before(index, 0);
+  return true;
+}
+
+static bd_status check_finite(const float *weights, size_t count, bd_error *err) {
+  float poison = 0; // NaN as soon as one weight is NaN or Inf: no branch in the loop
+  for (size_t i = 0; i < count; i++)
+    poison += weights[i] * 0.0f;
+  if (poison == 0) return BD_OK;
+  size_t i = 0;
+  while (isfinite(weights[i]))
+    i++;
+  return bd_fail(err, BD_INVALID, "weight %zu of %zu is %s: only finite weights can be quantized",
+                 i, count, isnan(weights[i]) ? "NaN" : "infinite");
+}
+
+static bd_status sort_values(bd_index *index, const float *weights, const bd_cancel *cancel,
+                             bd_error *err) {
+  size_t count = index->stats.count;
+  float *spare = malloc(count * sizeof *spare);
+  if (!spare) return bd_fail_memory(err, "sorting the weights");
+  bool done = bd_radix_sort(weights, count, index->values, spare, cancel);
+  free(spare);
+  return done ? BD_OK : bd_fail(err, BD_CANCELLED, "indexing was cancelled");
+}
+
+static bd_status fill(bd_index *index, const float *weights, const bd_cancel *cancel,
+                      bd_error *err) {
+  index->blocks = (index->stats.count + BD_BLOCK - 1) / BD_BLOCK;
+  index->values = malloc(index->stats.count * sizeof *index->values);
+  index->heads = malloc(index->blocks * sizeof *index->heads);
+  index->prefix = malloc((index->blocks + 1) * sizeof *index->prefix);
+  if (!index->values || !index->heads || !index->prefix)
+    return bd_fail_memory(err, "the index of the weights");
+  BD_TRY(sort_values(index, weights, cancel, err));
+  if (!fill_counts(index, cancel) || !fill_sums(index, cancel))
+    return bd_fail(err, BD_CANCELLED, "indexing was cancelled");
+  return BD_OK;
+}
+
+bd_status bd_index_new(const float *weights, size_t count, bd_rounding round,
+                       const bd_cancel *cancel, bd_index **out, bd_error *err) {
+  *out = NULL;
+  if (count == 0) return bd_fail(err, BD_INVALID, "there are no weights to quantize");
+  if (count > SIZE_MAX / sizeof(float) / 2)
+    return bd_fail(err, BD_INVALID, "%zu weights are more than memory can hold", count);
+  BD_TRY(check_finite(weights, count, err));
+  bd_index *index = calloc(1, sizeof *index);
+  if (!index) return bd_fail_memory(err, "the index of the weights");
+  index->stats.count = count;
+  index->round = round;
+  bd_status status = fill(index, weights, cancel, err);
+  if (status == BD_OK)
+    *out = index;
+  else
+    bd_index_free(index);
+  return status;
+}
+
+void bd_index_free(bd_index *index) {
+  if (!index) return;
+  free(index->values);
+  free(index->heads);
+  free(index->prefix);
+  free(index);
+}
+
+const bd_stats *bd_index_stats(const bd_index *index) {
+  return &index->stats;
+}
+
+const float *bd_index_values(const bd_index *index) {
+  return index->values;
+}
+
+double bd_index_round(const bd_index *index, double value) {
+  double rounded = index->round ? index->round(value) : (double)(float)value;
+  return rounded + 0.0; // -0 becomes 0
+}
+
+// How many of the ascending values are below x; no branch depends on them.
+static size_t count_below(const float *values, size_t count, float x) {
+  size_t base = 0;
+  for (size_t length = count; length > 0;) {
+    size_t half = (length + 1) / 2;
+    base = values[base + half - 1] < x ? base + half : base;
+    length -= half;
+  }
+  return base;
+}
+
+static size_t below(const bd_index *index, float x) {
+  size_t block = count_below(index->heads, index->blocks, x);
+  if (block == 0) return 0;
+  block--;
+  return block * BD_BLOCK +
+         count_below(index->values + block * BD_BLOCK, block_size(index, block), x);
+}
+
+size_t bd_index_before(const bd_index *index, double x) {
+  if (x > index->stats.max) return index->stats.count;
+  float up = (float)x;
+  if ((double)up < x) up = nextafterf(up, INFINITY);
+  return below(index, up);
+}
+
+size_t bd_index_through(const bd_index *index, double x) {
+  if (x >= index->stats.max) return index->stats.count;
+  float down = (float)x;
+  if ((double)down > x) down = nextafterf(down, -INFINITY);
+  return below(index, nextafterf(down, INFINITY));
+}
+
+void bd_index_histogram(const bd_index *index, double low, double high, int bins, size_t *counts) {
+  size_t before = bd_index_before(index, low);
+  for (int bin = 0; bin < bins; bin++) {
+    size_t after = bin + 1 < bins ? bd_index_before(index, low + (high - low) * (bin + 1) / bins)
+                                  : bd_index_through(index, high);
+    counts[bin] = after > before ? after - before : 0;
+    before = after;
+  }
+}
+
+bd_prefix bd_index_prefix(const bd_index *index, size_t place) {
+  size_t block = place / BD_BLOCK;
+  double sum, square;
+  sum_run(index->values + block * BD_BLOCK, place % BD_BLOCK, index->stats.mean, &sum, &square);
+  return bd_prefix_plus(index->prefix[block], sum, square);
+}
+
+bd_sums bd_index_sums(const bd_index *index, size_t from, size_t to) {
+  bd_prefix left = bd_index_prefix(index, from), right = bd_index_prefix(index, to);
+  return (bd_sums){.count = (double)(to - from),
+                   .sum = bd_prefix_sum(&left, &right),
+                   .square = bd_prefix_square(&left, &right)};
+}

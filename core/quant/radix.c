@@ -1,0 +1,64 @@
+#include "core/quant/radix.h"
+
+#include <string.h>
+
+enum { DIGITS = 4, BUCKETS = 256, CHUNK = 1 << 20 }; // a chunk takes about 2 ms
+
+// Unsigned integers in the order of the floats: negative ones upside down, then positive ones.
+static uint32_t key_of(float value) {
+  uint32_t bits;
+  value += 0.0f; // -0 becomes 0
+  memcpy(&bits, &value, sizeof bits);
+  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
+static float value_of(uint32_t key) {
+  uint32_t bits = key & 0x80000000u ? key & 0x7FFFFFFFu : ~key;
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+static bool count_digits(const float *values, size_t count, uint32_t *keys,
+                         size_t counts[DIGITS][BUCKETS], const bd_cancel *cancel) {
+  memset(counts, 0, sizeof(size_t[DIGITS][BUCKETS]));
+  for (size_t i = 0; i < count; i++) {
+    if (i % CHUNK == 0 && bd_cancelled(cancel)) return false;
+    uint32_t key = keys[i] = key_of(values[i]);
+    for (int digit = 0; digit < DIGITS; digit++)
+      counts[digit][key >> 8 * digit & 255]++;
+  }
+  return true;
+}
+
+static bool scatter(const uint32_t *from, size_t count, uint32_t *to, int digit,
+                    const size_t counts[BUCKETS], const bd_cancel *cancel) {
+  size_t next[BUCKETS], sum = 0;
+  for (int bucket = 0; bucket < BUCKETS; bucket++) {
+    next[bucket] = sum;
+    sum += counts[bucket];
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (i % CHUNK == 0 && bd_cancelled(cancel)) return false;
+    to[next[from[i] >> 8 * digit & 255]++] = from[i];
+  }
+  return true;
+}
+
+bool bd_radix_sort(const float *values, size_t count, float *sorted, float *spare,
+                   const bd_cancel *cancel) {
+  size_t counts[DIGITS][BUCKETS];
+  uint32_t *keys = (uint32_t *)(void *)sorted, *other = (uint32_t *)(void *)spare;
+  if (!count_digits(values, count, keys, counts, cancel)) return false;
+  for (int digit = 0; digit < DIGITS; digit++) {
+    if (!scatter(keys, count, other, digit, counts[digit], cancel)) return false;
+    uint32_t *swap = keys;
+    keys = other;
+    other = swap;
+  }
+  for (size_t i = 0; i < count; i++) {
+    float value = value_of(keys[i]);
+    memcpy(&sorted[i], &value, sizeof value);
+  }
+  return true;
+}
