@@ -1,0 +1,201 @@
+#include "core/quant/links.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { POLL_EDGES = 1 << 15 };
+
+// --- edges --------------------------------------------------------------------------------------
+
+static bd_status reserve(bd_links *links, size_t edges, bd_error *err) {
+  *links = (bd_links){0};
+  if (edges >= UINT32_MAX)
+    return bd_fail(err, BD_FAILED, "%zu distinct weights are more than the proof can hold", edges);
+  links->edges = malloc((edges + 1) * sizeof *links->edges);
+  if (links->edges) return BD_OK;
+  return bd_fail_memory(err, "the optimum's edges");
+}
+
+static bd_status finish(bd_links *links, bd_error *err) {
+  size_t size = links->m + 1;
+  links->best = malloc(size * sizeof *links->best);
+  links->from = malloc(size * sizeof *links->from);
+  links->rivals = malloc(size * sizeof *links->rivals);
+  links->starts = malloc(size * sizeof *links->starts);
+  if (links->best && links->from && links->rivals && links->starts) return BD_OK;
+  bd_links_free(links);
+  return bd_fail_memory(err, "the optimum's chains");
+}
+
+void bd_links_free(bd_links *links) {
+  free(links->edges);
+  free(links->best);
+  free(links->from);
+  free(links->rivals);
+  free(links->starts);
+  *links = (bd_links){0};
+}
+
+static double raw_cost(const bd_edge *from, const bd_edge *to) {
+  double count = to->before - from->before;
+  double sum = bd_prefix_sum(&from->prefix, &to->prefix);
+  return bd_prefix_square(&from->prefix, &to->prefix) - sum * sum / count;
+}
+
+// Appends an edge at the place, unless it is the last one's.
+static void add_edge(const bd_survivors *survivors, bd_links *links, size_t place) {
+  bd_edge *edge = &links->edges[links->m];
+  if (links->m && edge[-1].place == place) return;
+  *edge = (bd_edge){
+      .place = place, .before = (double)place, .prefix = bd_survivors_prefix(survivors, place)};
+  if (links->m && !bd_survivors_same(survivors, edge[-1].place, place))
+    edge->own = fmax(raw_cost(edge - 1, edge), 0);
+  links->m++;
+}
+
+bd_status bd_links_all(const bd_survivors *survivors, bd_links *out, bd_error *err) {
+  size_t distinct = 0;
+  for (size_t place = 0; place < survivors->count; distinct++)
+    place = bd_survivors_next(survivors, place);
+  BD_TRY(reserve(out, distinct, err));
+  add_edge(survivors, out, 0);
+  for (size_t place = 0; place < survivors->count;) {
+    place = bd_survivors_next(survivors, place);
+    add_edge(survivors, out, place);
+  }
+  out->m--; // links->m counted edges so far
+  return finish(out, err);
+}
+
+static int by_place(const void *a, const void *b) {
+  const size_t *x = a, *y = b;
+  return (*x > *y) - (*x < *y);
+}
+
+// Never between equal values: such an edge is no use.
+static size_t snapped(const bd_survivors *survivors, size_t place) {
+  return bd_survivors_before(survivors, bd_survivors_value(survivors, place));
+}
+
+bd_status bd_links_sample(const bd_survivors *survivors, size_t wanted, bd_links *out,
+                          bd_error *err) {
+  size_t half = wanted / 2, used = 0;
+  size_t *places = malloc(2 * half * sizeof *places);
+  if (!places) return bd_fail_memory(err, "the optimum's edges");
+  double low = bd_survivors_value(survivors, 0);
+  double high = bd_survivors_value(survivors, survivors->count - 1);
+  for (size_t i = 0; i < half; i++) {
+    double share = (double)i / (double)half;
+    places[used++] = snapped(survivors, (size_t)(share * (double)survivors->count));
+    places[used++] = bd_survivors_before(survivors, low + (high - low) * share);
+  }
+  qsort(places, used, sizeof *places, by_place);
+  bd_status status = reserve(out, used + 1, err);
+  if (status == BD_OK) {
+    add_edge(survivors, out, 0);
+    for (size_t i = 0; i < used; i++)
+      add_edge(survivors, out, places[i]);
+    add_edge(survivors, out, survivors->count);
+    out->m--;
+    status = finish(out, err);
+  }
+  free(places);
+  return status;
+}
+
+// --- one pass -----------------------------------------------------------------------------------
+
+double bd_link_cost(const bd_links *links, size_t i, size_t j) {
+  if (j == i + 1) return links->edges[j].own;
+  return raw_cost(&links->edges[i], &links->edges[j]);
+}
+
+static double reach(const bd_links *links, size_t i, size_t j) {
+  return links->best[i] + bd_link_cost(links, i, j);
+}
+
+// The first edge in (low, high] that the later rival reaches cheaper; it does at high, not at low.
+static size_t crossing(const bd_links *links, size_t older, size_t later, size_t low, size_t high) {
+  for (size_t step = 1; low + step < high; step *= 2) {
+    if (reach(links, later, low + step) <= reach(links, older, low + step)) {
+      high = low + step;
+      break;
+    }
+    low += step;
+  }
+  while (high - low > 1) {
+    size_t middle = low + (high - low) / 2;
+    if (reach(links, later, middle) <= reach(links, older, middle))
+      high = middle;
+    else
+      low = middle;
+  }
+  return high;
+}
+
+// Rivals first..last, each best from its start on; takes in edge j. Returns the new last.
+static size_t take_in(bd_links *links, size_t first, size_t last, size_t j) {
+  uint32_t *rivals = links->rivals, *starts = links->starts;
+  size_t start = j + 1;
+  for (;; last--) {
+    start = starts[last] > j ? starts[last] : j + 1;
+    if (reach(links, j, start) > reach(links, rivals[last], start)) break;
+    if (last == first) {
+      rivals[first] = (uint32_t)j;
+      starts[first] = (uint32_t)(j + 1);
+      return first;
+    }
+  }
+  if (reach(links, j, links->m) > reach(links, rivals[last], links->m)) return last;
+  if (start == links->m) return last;
+  starts[last + 1] = (uint32_t)crossing(links, rivals[last], j, start, links->m);
+  rivals[last + 1] = (uint32_t)j;
+  return last + 1;
+}
+
+// Fills best and from; false where it was cancelled.
+static bool run_pass(bd_links *links, double lambda, const bd_cancel *cancel) {
+  size_t first = 0, last = 0;
+  links->best[0] = 0;
+  links->rivals[0] = 0;
+  links->starts[0] = 1;
+  for (size_t j = 1; j <= links->m; j++) {
+    if (j % POLL_EDGES == 0 && bd_cancelled(cancel)) return false;
+    while (first < last && links->starts[first + 1] <= j)
+      first++;
+    uint32_t i = links->from[j] = links->rivals[first];
+    links->best[j] = reach(links, i, j) + lambda;
+    if (j < links->m) last = take_in(links, first, last, j);
+  }
+  return true;
+}
+
+static bd_status read_chain(const bd_links *links, bd_chain *chain, bd_error *err) {
+  chain->links = 0;
+  for (size_t j = links->m; j > 0; j = links->from[j])
+    chain->links++;
+  chain->path = malloc(((size_t)chain->links + 1) * sizeof *chain->path);
+  if (!chain->path) return bd_fail_memory(err, "the optimum's chain");
+  size_t j = links->m;
+  for (int link = chain->links; link >= 0; link--, j = links->from[j])
+    chain->path[link] = (uint32_t)j;
+  return BD_OK;
+}
+
+static double path_cost(const bd_links *links, const bd_chain *chain) {
+  double cost = 0;
+  for (int link = 0; link < chain->links; link++)
+    cost += bd_link_cost(links, chain->path[link], chain->path[link + 1]);
+  return cost;
+}
+
+bd_status bd_links_pass(bd_links *links, double lambda, const bd_cancel *cancel, bd_chain *out,
+                        bd_error *err) {
+  if (bd_cancelled(cancel) || !run_pass(links, lambda, cancel))
+    return bd_fail(err, BD_CANCELLED, "the proof was cancelled");
+  out->lambda = lambda;
+  links->from[0] = 0;
+  BD_TRY(read_chain(links, out, err));
+  out->cost = path_cost(links, out);
+  return BD_OK;
+}

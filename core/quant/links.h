@@ -1,0 +1,64 @@
+// The cheapest chain of k links over the edges 0..m, where the link (i, j) costs the squared error
+// of one cluster that holds all between. Link costs are Monge, so the cheapest cost F_k is convex
+// in k, and for EVERY λ: F_k >= L(λ) - kλ, where L(λ) is the least of (cost + λ·links) over all
+// chains; a cheapest chain at λ that has k links is optimal. (Wu 1991; Aggarwal, Schieber, Tokuyama
+// 1994.)
+#ifndef BD_QUANT_LINKS_H
+#define BD_QUANT_LINKS_H
+
+#include "core/quant/prefix.h"
+#include "core/quant/survivors.h"
+
+// An edge where a cluster may begin or end.
+typedef struct bd_edge {
+  size_t place;     // among the survivors
+  double before;    // values before it
+  bd_prefix prefix; // their sums
+  double own;       // squared error of the run since the edge before: exactly 0 for one value
+} bd_edge;
+
+typedef struct bd_links {
+  bd_edge *edges; // m + 1 of them; the first is at place 0, the last at the end
+  size_t m;
+  // Work space of a pass.
+  double *best;   // f[j]: least cost + λ·links from edge 0 to edge j
+  uint32_t *from; // the edge that the last link of that chain starts at
+  uint32_t *rivals, *starts;
+} bd_links;
+
+// A chain that a pass found. path: edge numbers, links + 1 of them; owned.
+typedef struct bd_chain {
+  double lambda;
+  double cost;
+  int links;
+  uint32_t *path;
+} bd_chain;
+
+// The edges before and after every distinct value: chains over them are all clusterings that
+// matter.
+bd_status bd_links_all(const bd_survivors *survivors, bd_links *out, bd_error *err);
+// About `wanted` edges, half even in count, half even in value.
+bd_status bd_links_sample(const bd_survivors *survivors, size_t wanted, bd_links *out,
+                          bd_error *err);
+void bd_links_free(bd_links *links);
+
+// The cost of the link from edge i to edge j.
+double bd_link_cost(const bd_links *links, size_t i, size_t j);
+
+// A cheapest chain at lambda. BD_CANCELLED, BD_FAILED (memory): out->path is NULL.
+bd_status bd_links_pass(bd_links *links, double lambda, const bd_cancel *cancel, bd_chain *out,
+                        bd_error *err);
+
+// What bd_links_solve found: a chain of exactly k links, and the greatest L(λ) - kλ that was seen.
+typedef struct bd_solution {
+  bd_chain chain;
+  double bound;
+} bd_solution;
+
+// 1 <= k <= m. Starts at lambda (0: a guess). The bound meets the chain's cost up to rounding, also
+// where no λ has k links: then chains of fewer and of more links with the same cost are spliced.
+// The caller frees chain.path.
+bd_status bd_links_solve(bd_links *links, int k, double lambda, const bd_cancel *cancel,
+                         bd_solution *out, bd_error *err);
+
+#endif

@@ -1,0 +1,123 @@
+#include "core/quant/optimum.h"
+
+#include "core/quant/links.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { SAMPLE_MIN = 4096, SAMPLE_PER_CLUSTER = 64, LLOYD_STEPS = 20 };
+
+static const double PROOF = 1e-9; // the relative gap that counts as none
+
+static size_t sample_size(int k) {
+  size_t edges = (size_t)k * SAMPLE_PER_CLUSTER;
+  return edges < SAMPLE_MIN ? SAMPLE_MIN : edges;
+}
+
+// As many clusters as there are values, where those are no more than k: nothing is lost.
+static bool take_values(const bd_survivors *survivors, bd_optimum *out) {
+  bd_clusters *clusters = &out->clusters;
+  size_t place = 0;
+  for (int i = 0; i <= out->k && place < survivors->count; i++) {
+    if (i == out->k) return false;
+    clusters->centers[i] = out->guess[i] = bd_survivors_value(survivors, place);
+    clusters->borders[i] = place;
+    place = bd_survivors_next(survivors, place);
+    clusters->borders[i + 1] = place;
+    clusters->count = i + 1;
+  }
+  clusters->sse = 0;
+  out->proved = true;
+  return true;
+}
+
+static void take_chain(const bd_survivors *survivors, const bd_links *links, const bd_chain *chain,
+                       bd_clusters *clusters) {
+  clusters->count = chain->links;
+  for (int i = 0; i <= chain->links; i++)
+    clusters->borders[i] = links->edges[chain->path[i]].place;
+  bd_clusters_refit(survivors, clusters);
+}
+
+// Notes a chain over all edges, and its bound.
+static void take_solution(const bd_survivors *survivors, const bd_links *links,
+                          const bd_solution *solution, bd_optimum *optimum) {
+  bd_clusters clusters;
+  take_chain(survivors, links, &solution->chain, &clusters);
+  if (clusters.sse < optimum->clusters.sse) optimum->clusters = clusters;
+  double sse = optimum->clusters.sse;
+  optimum->proved = sse - solution->bound <= PROOF * sse;
+  optimum->bound = optimum->proved ? sse : fmin(fmax(solution->bound, 0), sse);
+}
+
+static bd_status solve_all(const bd_survivors *survivors, const bd_cancel *cancel,
+                           bd_optimum *optimum, bd_error *err) {
+  bd_links links;
+  bd_solution solution = {0};
+  BD_TRY(bd_links_all(survivors, &links, err));
+  bd_status status = bd_links_solve(&links, optimum->k, optimum->lambda, cancel, &solution, err);
+  if (status == BD_OK) take_solution(survivors, &links, &solution, optimum);
+  free(solution.chain.path);
+  bd_links_free(&links);
+  return status;
+}
+
+// The middle of the λ that have k links, found by one look to each side: where the full instance is
+// most likely to have k links too.
+static bd_status centre_lambda(bd_links *links, int k, double *lambda, const bd_cancel *cancel,
+                               bd_error *err) {
+  double first = *lambda, sum = first, found = 1;
+  for (int side = -1; side <= 1; side += 2) {
+    bd_chain chain = {0};
+    double probe = first * (1 + side * fmin(1.5 / k, 0.5));
+    BD_TRY(bd_links_pass(links, probe, cancel, &chain, err));
+    free(chain.path);
+    if (chain.links != k) continue;
+    sum += probe;
+    found++;
+  }
+  *lambda = sum / found;
+  return BD_OK;
+}
+
+static bd_status solve_sample(const bd_survivors *survivors, const bd_cancel *cancel,
+                              bd_optimum *optimum, bd_error *err) {
+  bd_links links;
+  bd_solution solution = {0};
+  BD_TRY(bd_links_sample(survivors, sample_size(optimum->k), &links, err));
+  int k = (size_t)optimum->k < links.m ? optimum->k : (int)links.m;
+  bd_status status = bd_links_solve(&links, k, 0, cancel, &solution, err);
+  if (status == BD_OK) {
+    take_chain(survivors, &links, &solution.chain, &optimum->clusters);
+    optimum->lambda = solution.chain.lambda;
+    if (optimum->lambda > 0 && isfinite(optimum->lambda))
+      status = centre_lambda(&links, k, &optimum->lambda, cancel, err);
+  }
+  free(solution.chain.path);
+  bd_links_free(&links);
+  return status;
+}
+
+static void keep_guess(bd_optimum *optimum) {
+  const bd_clusters *clusters = &optimum->clusters;
+  for (int i = 0; i < optimum->k; i++)
+    optimum->guess[i] = clusters->centers[i < clusters->count ? i : clusters->count - 1];
+}
+
+bd_status bd_optimum_approach(const bd_survivors *survivors, int k, const bd_cancel *cancel,
+                              bd_optimum *out, bd_error *err) {
+  *out = (bd_optimum){.k = k};
+  if (take_values(survivors, out)) return BD_OK;
+  out->clusters.sse = INFINITY;
+  bool small = survivors->count <= 2 * sample_size(k);
+  BD_TRY(small ? solve_all(survivors, cancel, out, err)
+               : solve_sample(survivors, cancel, out, err));
+  keep_guess(out);
+  if (!small) bd_lloyd(survivors, &out->clusters, LLOYD_STEPS, NULL);
+  return BD_OK;
+}
+
+bd_status bd_optimum_prove(const bd_survivors *survivors, const bd_cancel *cancel,
+                           bd_optimum *optimum, bd_error *err) {
+  return optimum->proved ? BD_OK : solve_all(survivors, cancel, optimum, err);
+}

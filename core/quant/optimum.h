@@ -1,0 +1,25 @@
+// The global optimum of K-means on the survivors of one tensor: close at once, then proved.
+#ifndef BD_QUANT_OPTIMUM_H
+#define BD_QUANT_OPTIMUM_H
+
+#include "core/quant/clusters.h"
+
+typedef struct bd_optimum {
+  int k;                         // clusters asked for; there are fewer where values are fewer
+  double guess[BD_CLUSTERS_MAX]; // means of the compressed optimum, before Lloyd; k of them
+  bd_clusters clusters;          // the best known: its sse is an upper bound
+  double bound;                  // proved lower bound of the optimal SSE
+  double lambda;                 // where the compressed instance has k links
+  bool proved;                   // clusters.sse is the optimum, to 1e-9
+} bd_optimum;
+
+// The optimum over a sample of borders, then Lloyd on all values. Small tensors and those of few
+// values are proved already. Needs at least one survivor.
+bd_status bd_optimum_approach(const bd_survivors *survivors, int k, const bd_cancel *cancel,
+                              bd_optimum *out, bd_error *err);
+
+// Goes on from there to the proof.
+bd_status bd_optimum_prove(const bd_survivors *survivors, const bd_cancel *cancel,
+                           bd_optimum *optimum, bd_error *err);
+
+#endif
