@@ -1,0 +1,41 @@
+// Runs of survivors with a level each, and the even grids that levels lie on.
+#ifndef BD_QUANT_GRID_H
+#define BD_QUANT_GRID_H
+
+#include "core/quant/clusters.h"
+#include "core/quant/setting.h"
+
+// An even grid: levels ascending, rounded to the tensor's type. At most 2^bits, `signed` one less.
+typedef struct bd_even_grid {
+  int count;
+  double levels[BD_CLUSTERS_MAX];
+  double step, zero_point;
+} bd_even_grid;
+
+// The grid of these bits over [low, high], widened to hold 0. lone: which of ±step a signed grid of
+// 1 bit keeps beside 0, where 0 must be a level; 0: it has both and no 0.
+bd_even_grid bd_grid_over(const bd_index *index, bd_grid kind, int bits, double low, double high,
+                          int lone);
+
+// The nearest level; of two equally near ones the upper.
+double bd_grid_nearest(const bd_even_grid *grid, double value);
+
+// What every method ends with: cluster i of the survivors takes levels[i].
+typedef struct bd_runs {
+  int count;
+  size_t borders[BD_CLUSTERS_MAX + 1];
+  double levels[BD_CLUSTERS_MAX]; // rounded to the tensor's type, not falling
+  double step, zero_point;        // of an even grid
+} bd_runs;
+
+// Each survivor to its nearest level; levels that nothing takes are left out.
+void bd_runs_by_value(const bd_survivors *survivors, const bd_even_grid *grid, bd_runs *runs);
+// Each cluster to the level that is nearest to its center.
+void bd_runs_by_center(const bd_clusters *clusters, const bd_even_grid *grid, bd_runs *runs);
+// Each cluster to its own center.
+void bd_runs_of_centers(const bd_index *index, const bd_clusters *clusters, bd_runs *runs);
+
+// Squared error of the survivors.
+double bd_runs_sse(const bd_survivors *survivors, const bd_runs *runs);
+
+#endif
