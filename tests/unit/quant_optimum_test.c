@@ -1,0 +1,65 @@
+// The certified optimum against an exact O(kn²) dynamic programme.
+#include "tests/unit/naive_quant.h"
+
+enum { INSTANCES = 10000, MOST = 60 };
+
+typedef struct instance {
+  int shape, bits;
+  size_t count;
+  double prune;
+  bd_zero zero;
+  float weights[MOST];
+} instance;
+
+static instance draw(bd_rng *rng, int number) {
+  instance one = {.shape = number % SHAPE_COUNT,
+                  .bits = 1 + (int)(bd_rng_next(rng) % 5),
+                  .count = 1 + bd_rng_next(rng) % MOST,
+                  .zero = bd_rng_next(rng) % 2 ? BD_MASK : BD_CODE};
+  double ratios[] = {0, 0, 0.1, 0.37, 0.5, 0.8, 1};
+  one.prune = ratios[bd_rng_next(rng) % 7];
+  naive_fill(one.shape, rng, one.weights, one.count);
+  return one;
+}
+
+static double expected_optimum(const instance *one) {
+  bool pruned[MOST];
+  double values[MOST];
+  naive_prune(one->weights, one->count, one->prune, pruned);
+  size_t left = naive_survivors(one->weights, one->count, pruned, values);
+  int k = (1 << one->bits) - (one->zero == BD_CODE && left < one->count);
+  return naive_optimum(values, left, k);
+}
+
+static void check_instance(const instance *one, int number) {
+  bd_setting setting = naive_setting("method=kmeans,init=optimal");
+  setting.bits = one->bits;
+  setting.prune = one->prune;
+  setting.zero = one->zero;
+  bd_index *index = naive_index(one->weights, one->count);
+  bd_result *result = naive_run(index, &setting, BD_PROVED);
+  double expected = expected_optimum(one), scale = bd_index_stats(index)->energy;
+  if (!near(result->sse_cluster, expected, 1e-9, 1e-15 * scale) || !result->proved ||
+      result->optimum_ratio != 1)
+    fail_msg("instance %d (shape %d, n %zu, bits %d, prune %g): %.17g, expected %.17g, proved %d",
+             number, one->shape, one->count, one->bits, one->prune, result->sse_cluster, expected,
+             result->proved);
+  bd_result_free(result);
+  bd_index_free(index);
+}
+
+static void agrees_with_dynamic_programme(void **state) {
+  (void)state;
+  bd_rng rng = bd_rng_seed(7, 0);
+  for (int number = 0; number < INSTANCES; number++) {
+    instance one = draw(&rng, number);
+    check_instance(&one, number);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(agrees_with_dynamic_programme),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
