@@ -19,8 +19,8 @@ typedef struct bd_layer_study {
 
 typedef void (*bd_progress)(void *arg, int done, int total); // from any thread, one at a time
 
-// Every layer with its own setting, on the pool's threads; settings NULL: indexes only. out holds one entry a layer; release
-// with bd_study_free. BD_CANCELLED where `cancel` was set on the way.
+// Every layer with its own setting, on the pool's threads; settings NULL: indexes only. out holds
+// one entry a layer; release with bd_study_free. BD_CANCELLED where `cancel` was set on the way.
 bd_status bd_study_all(const bd_model *model, const bd_setting *settings, bd_effort effort,
                        bd_pool *pool, const bd_cancel *cancel, bd_progress progress, void *arg,
                        bd_layer_study **out, bd_error *err);
