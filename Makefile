@@ -3,8 +3,12 @@
 
 BUILD ?= build
 PREFIX ?= /usr/local
-CC ?= gcc
-CXX ?= g++
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(origin CXX),default)
+CXX := g++
+endif
 DEPS ?= yes
 SANITIZE ?=
 

@@ -52,6 +52,10 @@ bd_setting bd_setting_default(void) {
   return (bd_setting){.bits = 8, .method = BD_TWO_STAGE, .seed = 1};
 }
 
+bool bd_setting_clusters(const bd_setting *setting) {
+  return setting->bits <= BD_BITS_MAX && setting->method != BD_LINEAR;
+}
+
 bool bd_setting_equal(const bd_setting *a, const bd_setting *b) {
   return a->bits == b->bits && a->prune == b->prune && a->method == b->method &&
          a->init == b->init && a->granularity == b->granularity && a->grid == b->grid &&

@@ -32,6 +32,8 @@ typedef struct bd_setting {
 // bits 8, prune 0, two-stage, pso, tensor, signed, code, free, seed 1.
 bd_setting bd_setting_default(void);
 bool bd_setting_equal(const bd_setting *a, const bd_setting *b);
+// Is the layer clustered, so that there is an optimum to prove?
+bool bd_setting_clusters(const bd_setting *setting);
 
 // A named choice of an enumeration field: the one table of methods, of inits, …
 typedef struct bd_choice {

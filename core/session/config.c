@@ -166,10 +166,12 @@ bd_status bd_config_read(const char *path, const bd_model *model, bd_dial *dials
 
 // --- writing -------------------------------------------------------------------------------------
 
-// Puts an item in place of what was kept under that key.
+// Puts an item under a key, where one stood in its place.
 static void put(cJSON *object, const char *key, cJSON *item) {
-  cJSON_DeleteItemFromObjectCaseSensitive(object, key);
-  cJSON_AddItemToObject(object, key, item);
+  if (get(object, key))
+    cJSON_ReplaceItemInObjectCaseSensitive(object, key, item);
+  else
+    cJSON_AddItemToObject(object, key, item);
 }
 
 // The kept entry of a tensor; *hint is where it stands if nothing was moved.
@@ -249,8 +251,10 @@ static bd_status build(cJSON *root, const bd_model *model, const bd_dial *dials,
         add_layer(layers, model, i, &dials[i], &defaults, kept_layer(kept, &hint, tensor), err);
   }
   put(root, "layers", layers);
-  cJSON_DeleteItemFromObjectCaseSensitive(root, "results");
-  if (totals) cJSON_AddItemToObject(root, "results", bd_totals_json(totals));
+  if (totals)
+    put(root, "results", bd_totals_json(totals));
+  else
+    cJSON_DeleteItemFromObjectCaseSensitive(root, "results");
   return status;
 }
 

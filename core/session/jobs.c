@@ -203,7 +203,7 @@ static void take_result(bd_session *session, bd_delivery *delivery) {
   state->result = slot->result;
   delivery->result = NULL;
   state->proving = delivery->stage == BD_STAGE_QUICK && !slot->result->proved &&
-                   !isnan(slot->result->optimum_ratio);
+                   bd_setting_clusters(&slot->result->setting);
 }
 
 static void take_curve(bd_session *session, const bd_delivery *delivery) {
