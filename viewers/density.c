@@ -7,11 +7,24 @@ double bd_density_column(const bd_density *density, double value) {
   return (value - density->low) / (density->high - density->low) * density->columns;
 }
 
-static void fill_before(bd_density *density, const bd_index *index) {
-  size_t counts[BD_DENSITY_MOST];
-  bd_index_histogram(index, density->low, density->high, density->columns, counts);
-  for (int i = 0; i < density->columns; i++)
-    density->before[i] = (double)counts[i];
+// Sorted place where a column begins: a value on an edge counts to the right, the last one to the
+// left.
+static size_t column_start(const bd_density *density, const bd_index *index, int column) {
+  if (column == density->columns) return bd_index_through(index, density->high);
+  double share = (double)column / density->columns;
+  return bd_index_before(index, density->low + share * (density->high - density->low));
+}
+
+// How many of the sorted places [from, to) stand in each column.
+static void count_range(const bd_density *density, const bd_index *index, size_t from, size_t to,
+                        double *counts) {
+  size_t last = 0;
+  for (int i = 0; i <= density->columns; i++) {
+    size_t start = column_start(density, index, i);
+    size_t place = start < from ? from : start > to ? to : start;
+    if (i > 0) counts[i - 1] = place > last ? (double)(place - last) : 0;
+    last = place;
+  }
 }
 
 // Adds `count` weights, evenly spread over the values [low, high], to the columns.
@@ -45,19 +58,12 @@ static void spread_range(const bd_density *density, double *columns, const bd_in
     spread(density, columns, border(index, from), border(index, to), (double)(to - from));
 }
 
-static double within(size_t value, size_t least, size_t most) {
-  return (double)(value < least ? least : value > most ? most : value);
-}
-
 // Weights that stay as they are (kept in float): what was there before, but for the pruned ones.
 static void keep(bd_density *density, const bd_index *index, const bd_hole *hole) {
-  double width = (density->high - density->low) / density->columns;
-  for (int i = 0; i < density->columns; i++) {
-    double left = density->low + i * width;
-    double pruned = within(bd_index_before(index, left + width), hole->from, hole->to) -
-                    within(bd_index_before(index, left), hole->from, hole->to);
-    density->after[i] += fmax(0, density->before[i] - pruned);
-  }
+  double pruned[BD_DENSITY_MOST];
+  count_range(density, index, hole->from, hole->to, pruned);
+  for (int i = 0; i < density->columns; i++)
+    density->after[i] += density->before[i] - pruned[i];
 }
 
 void bd_density_fill(bd_density *density, const bd_index *index, const bd_result *result,
@@ -67,7 +73,7 @@ void bd_density_fill(bd_density *density, const bd_index *index, const bd_result
   density->low = low;
   density->high = high;
   density->hole_low = 1;
-  fill_before(density, index);
+  count_range(density, index, 0, bd_index_stats(index)->count, density->before);
   if (!result) return;
   const bd_hole *hole = &result->hole;
   if (hole->from < hole->to) {
