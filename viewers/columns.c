@@ -23,7 +23,7 @@ static const struct {
     [BD_COLUMN_WEIGHTS] = {"weights", true, 0},
     [BD_COLUMN_BITS] = {"bits", true, 4},
     [BD_COLUMN_PRUNE] = {"prune", true, 5},
-    [BD_COLUMN_SQNR] = {"SQNR", true, 7},
+    [BD_COLUMN_SQNR] = {"SQNR", true, 6},
     [BD_COLUMN_OPTIMUM] = {"opt", true, 6},
     [BD_COLUMN_SIZE] = {"size", true, 5},
     [BD_COLUMN_SPARK] = {"", false, SPARK_LEAST},
@@ -60,7 +60,7 @@ static void natural_widths(const bd_longest *longest, bd_plan *plan) {
   plan->width[BD_COLUMN_TENSOR] = clamp(longest->tensor, 6, NAME_WANTED);
   plan->width[BD_COLUMN_OP] = clamp(longest->op, 4, 9);
   plan->width[BD_COLUMN_SHAPE] = clamp(longest->shape, 5, 20);
-  plan->width[BD_COLUMN_WEIGHTS] = clamp(longest->weights, 7, 15);
+  plan->width[BD_COLUMN_WEIGHTS] = clamp(longest->weights, 6, 15);
 }
 
 // Gives what is free to a column, up to `most`.

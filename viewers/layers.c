@@ -5,6 +5,7 @@
 #include "viewers/columns.h"
 #include "viewers/match.h"
 #include "viewers/order.h"
+#include "viewers/shared.h"
 #include "viewers/show.h"
 #include "viewers/spark.h"
 
@@ -67,18 +68,10 @@ static void close_layers(bd_view *view) {
   free(view);
 }
 
-// --- what is shown
-// ---------------------------------------------------------------------------------
-
-static int columns_of(const char *text) {
-  int columns = 0; // continuation bytes take none
-  for (; *text; text++)
-    columns += ((unsigned char)*text & 0xC0) != 0x80;
-  return columns;
-}
+// --- what is shown ------------------------------------------------------------------------------
 
 static void lengthen(int *longest, const char *text) {
-  int columns = columns_of(text);
+  int columns = bd_show_columns(text);
   if (columns > *longest) *longest = columns;
 }
 
@@ -127,8 +120,7 @@ static void scroll(bd_view *view, int place) {
   view->top = clamp(view->top, 0, count - view->rows);
 }
 
-// --- drawing
-// ---------------------------------------------------------------------------------------
+// --- drawing ------------------------------------------------------------------------------------
 
 static void draw_head(const bd_view *view, bd_area area) {
   uint32_t arrow = bd_glyph_sign(area.canvas, view->order.reverse ? BD_SIGN_DOWN : BD_SIGN_UP);
@@ -143,7 +135,7 @@ static void draw_head(const bd_view *view, bd_area area) {
     else
       bd_print_fit(area, at, 0, width, BD_ROLE_HEADER, title);
     if (column != view->order.sort || column == BD_COLUMN_NUMBER) continue;
-    int length = columns_of(title);
+    int length = bd_show_columns(title);
     int cell = bd_column_right(column) ? at + width - length - 1 : at + length;
     bd_put(area, cell, 0, arrow, BD_ROLE_HEADER);
   }
@@ -248,7 +240,7 @@ static void draw_cell(bd_view *view, const bd_desk *desk, int index, bd_column c
                       int row) {
   const bd_layer_state *state = bd_session_layer(desk->session, index);
   int at = view->plan.at[column], width = view->plan.width[column];
-  char text[512];
+  char text[512], brief[512];
   if (column == BD_COLUMN_BITS) {
     draw_bits(state, area, at, row);
     return;
@@ -259,9 +251,12 @@ static void draw_cell(bd_view *view, const bd_desk *desk, int index, bd_column c
   }
   cell_text(desk, index, column, bd_canvas_ascii(area.canvas), text, sizeof text);
   if (column == BD_COLUMN_SQNR && state->stale && state->result)
-    bd_put(area, at + width - columns_of(text) - 1, row, '~', BD_ROLE_STALE);
+    bd_put(area, at + width - bd_show_columns(text) - 1, row, '~', BD_ROLE_STALE);
   if (bd_column_right(column))
     bd_print_right(area, at + width, row, cell_role(state, column), text);
+  else if (column == BD_COLUMN_TENSOR)
+    bd_print(area, at, row, cell_role(state, column),
+             bd_show_short(brief, sizeof brief, text, width));
   else
     bd_print_fit(area, at, row, width, cell_role(state, column), text);
 }
@@ -270,11 +265,11 @@ static void draw_cell(bd_view *view, const bd_desk *desk, int index, bd_column c
 static void draw_refused(bd_view *view, const bd_desk *desk, int index, bd_area area, int row) {
   const bd_layer_state *state = bd_session_layer(desk->session, index);
   char reason[512];
-  int at = view->plan.at[BD_COLUMN_WEIGHTS]; // holds where the column is dropped, too
-  for (int i = 0; i < BD_COLUMN_WEIGHTS; i++)
+  for (int i = 0; i <= BD_COLUMN_TENSOR; i++)
     if (view->plan.width[i]) draw_cell(view, desk, index, (bd_column)i, area, row);
+  int at = view->plan.at[BD_COLUMN_TENSOR] + view->plan.width[BD_COLUMN_TENSOR] + 1;
   bd_show_name(reason, sizeof reason, state->refused, bd_canvas_ascii(area.canvas));
-  bd_print_fit(area, at, row, area.columns - at, BD_ROLE_DIM, reason);
+  bd_print_start(area, at, row, BD_ROLE_DIM, reason);
   bd_tint(area, 0, row, area.columns, BD_ROLE_DIM);
 }
 
@@ -345,8 +340,7 @@ static void title(bd_view *view, const bd_desk *desk, bool ascii, char *out, siz
              bd_show_name(filter, sizeof filter, desk->filter, ascii));
 }
 
-// --- keys, mouse
-// -----------------------------------------------------------------------------------
+// --- keys, mouse --------------------------------------------------------------------------------
 
 static void move_to(bd_view *view, bd_desk *desk, int place) {
   if (view->order.count == 0) return;

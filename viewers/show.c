@@ -2,9 +2,12 @@
 
 #include "core/base/text.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char none[] = "–";
@@ -71,20 +74,17 @@ char *bd_show_bytes(char out[BD_SHOW_SIZE], double bytes) {
 
 char *bd_show_value(char out[BD_SHOW_SIZE], double value) {
   double size = fabs(value);
-  char digits[BD_SHOW_SIZE - 8];
-  if (isnan(value)) return strcpy(out, none);
+  char digits[BD_SHOW_SIZE - 8], scientific[16];
+  if (!isfinite(value)) return strcpy(out, none);
   if (size == 0) return strcpy(out, "0");
   if (size < 1e-3 || size >= 1e5) {
-    int exponent = (int)floor(log10(size));
-    snprintf(digits, sizeof digits, "%.1fe%s%d", size / pow(10, exponent), exponent < 0 ? "−" : "",
-             exponent < 0 ? -exponent : exponent);
+    snprintf(scientific, sizeof scientific, "%.1e", size);
+    int exponent = atoi(strchr(scientific, 'e') + 1);
+    snprintf(digits, sizeof digits, "%.3se%s%d", scientific, exponent < 0 ? "−" : "",
+             abs(exponent));
   } else {
-    snprintf(digits, sizeof digits, "%.*f",
-             size < 0.1   ? 4
-             : size < 1   ? 3
-             : size < 100 ? 2
-                          : 0,
-             size);
+    int decimals = size < 0.1 ? 4 : size < 1 ? 3 : size < 100 ? 2 : 0;
+    snprintf(digits, sizeof digits, "%.*f", decimals, size);
   }
   return with_minus(out, digits, value < 0);
 }
@@ -113,6 +113,68 @@ char *bd_show_name(char *out, size_t size, const char *name, bool ascii) {
     bool plain = (unsigned char)*c < 0x80;
     used += (size_t)snprintf(out + used, size - used, plain ? "%c" : "\\x%02X", (unsigned char)*c);
   }
+  return out;
+}
+
+int bd_show_columns(const char *text) {
+  int columns = 0; // continuation bytes take none
+  for (; *text; text++)
+    columns += ((unsigned char)*text & 0xC0) != 0x80;
+  return columns;
+}
+
+static bool is_letter(char c) {
+  return isalpha((unsigned char)c) || (unsigned char)c >= 0x80;
+}
+
+// The character after the one at c.
+static char *next(char *c) {
+  do
+    c++;
+  while (((unsigned char)*c & 0xC0) == 0x80);
+  return c;
+}
+
+static int letters_at(char *c) {
+  int letters = 0;
+  for (; is_letter(*c); c = next(c))
+    letters++;
+  return letters;
+}
+
+static void erase(char *from, int characters) {
+  char *to = from;
+  for (; characters > 0 && *to; characters--)
+    to = next(to);
+  memmove(from, to, strlen(to) + 1);
+}
+
+// Shortens words from the left, each to one letter at least, until `excess` letters are gone.
+// Returns how many are still to go.
+static int shorten_words(char *text, int excess) {
+  for (char *c = text; *c && excess > 0;) {
+    int letters = letters_at(c), keep = letters - excess < 1 ? 1 : letters - excess;
+    if (letters == 0) keep = 1; // a digit or a separator stays
+    for (int i = 0; i < keep; i++)
+      c = next(c);
+    if (letters > keep) {
+      erase(c, letters - keep);
+      excess -= letters - keep;
+    }
+  }
+  return excess;
+}
+
+char *bd_show_short(char *out, size_t size, const char *name, int columns) {
+  static const char ellipsis[] = "…";
+  snprintf(out, size, "%s", name);
+  int excess = shorten_words(out, bd_show_columns(out) - columns);
+  if (excess <= 0 || columns < 1) return out;
+  erase(out, excess + 1);
+  size_t length = strlen(out);
+  if (length + sizeof ellipsis > size) return out;
+  memmove(out + sizeof ellipsis - 1, out, length + 1);
+  memcpy(out, ellipsis, sizeof ellipsis - 1);
   return out;
 }
 

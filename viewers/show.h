@@ -26,6 +26,12 @@ char *bd_show_shape(char *out, size_t size, const bd_layer *layer);
 char *bd_show_op(char *out, size_t size, const bd_layer *layer);
 // A name from the model, made safe; in ASCII every byte outside it as \xNN.
 char *bd_show_name(char *out, size_t size, const char *name, bool ascii);
+// A name in at most `columns`: words are shortened from the left, to one letter each; numbers stay,
+// so that names which differ still do ("m.l.10.s_a.q_proj.weight"); what is too long then loses its
+// head.
+char *bd_show_short(char *out, size_t size, const char *name, int columns);
+// How many columns a text takes: its characters.
+int bd_show_columns(const char *text);
 // The last part of a path.
 const char *bd_show_base(const char *path);
 
