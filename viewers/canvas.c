@@ -15,8 +15,7 @@ struct bd_canvas {
   bd_glyph *cells;
 };
 
-// --- the grid
-// -------------------------------------------------------------------------------------
+// --- the grid -----------------------------------------------------------------------------------
 
 static int positive(int value) {
   return value > 0 ? value : 0;
@@ -78,8 +77,7 @@ bd_glyph bd_canvas_at(const bd_canvas *canvas, int column, int row) {
   return at ? *at : (bd_glyph){' ', BD_ROLE_TEXT};
 }
 
-// --- areas
-// ----------------------------------------------------------------------------------------
+// --- areas --------------------------------------------------------------------------------------
 
 bd_area bd_area_whole(bd_canvas *canvas) {
   return (bd_area){canvas, 0, 0, canvas->columns, canvas->rows};
@@ -105,8 +103,7 @@ static bd_glyph *inside(bd_area area, int column, int row) {
   return cell(area.canvas, area.column + column, area.row + row);
 }
 
-// --- drawing
-// --------------------------------------------------------------------------------------
+// --- drawing ------------------------------------------------------------------------------------
 
 void bd_put(bd_area area, int column, int row, uint32_t glyph, bd_role role) {
   bd_glyph *at = inside(area, column, row);
@@ -192,8 +189,7 @@ void bd_rule(bd_area area, int column, int row, int length, bool vertical, bd_ro
     bd_put(area, column, row, glyph, role);
 }
 
-// --- as text
-// --------------------------------------------------------------------------------------
+// --- as text ------------------------------------------------------------------------------------
 
 char *bd_canvas_text(const bd_canvas *canvas) {
   size_t width = (size_t)canvas->columns, height = (size_t)canvas->rows;

@@ -24,22 +24,27 @@ static void close_error(bd_view *view) {
   free(view);
 }
 
-// --- the error and its parts
-// -----------------------------------------------------------------------
+// --- the error and its parts --------------------------------------------------------------------
+
+// A name and its value, if there is room for both. Returns the column after.
+static int pair(bd_area row, int at, const char *name, bd_role role, const char *value) {
+  int columns = bd_show_columns(name) + 1 + bd_show_columns(value);
+  if (at + columns > row.columns) return at;
+  bd_print(row, at, 0, BD_ROLE_DIM, name);
+  bd_print(row, at + bd_show_columns(name) + 1, 0, role, value);
+  return at + columns + 3;
+}
 
 static void draw_total(const bd_layer_state *state, bd_area row) {
   const bd_result *result = state->result;
-  char sqnr[BD_SHOW_SIZE], most[BD_SHOW_SIZE], levels[BD_SHOW_SIZE];
+  char sqnr[BD_SHOW_SIZE], total[BD_SHOW_SIZE + 1], value[BD_SHOW_SIZE];
   bd_role role = state->stale ? BD_ROLE_STALE : BD_ROLE_TITLE;
-  bd_show_levels(levels, sizeof levels, result);
-  int at = bd_print(row, 0, 0, BD_ROLE_DIM, "total ");
-  if (state->stale) at = bd_print(row, at, 0, role, "~");
-  at = bd_print(row, at, 0, role, bd_show_sqnr(sqnr, result->sqnr_db));
-  at = bd_print(row, at, 0, BD_ROLE_DIM, "   max error ");
-  at = bd_print(row, at, 0, BD_ROLE_TEXT, bd_show_value(most, result->max_error));
-  at = bd_print(row, at, 0, BD_ROLE_DIM, "   levels ");
-  at = bd_print(row, at, 0, BD_ROLE_TEXT, levels);
-  if (result->merged > 0) bd_printf(row, at, 0, BD_ROLE_WARN, ", %d merged", result->merged);
+  snprintf(total, sizeof total, "%s%s", state->stale ? "~" : "",
+           bd_show_sqnr(sqnr, result->sqnr_db));
+  int at = pair(row, 0, "total", role, total);
+  at = pair(row, at, "max error", BD_ROLE_TEXT, bd_show_value(value, result->max_error));
+  bd_show_levels(value, sizeof value, result);
+  pair(row, at, "levels", BD_ROLE_TEXT, value);
 }
 
 typedef struct part {
@@ -57,21 +62,26 @@ static void get_parts(const bd_result *result, part parts[PARTS]) {
   parts[2] = (part){"map", result->sse_map, 1, BD_ROLE_LEVEL};
 }
 
+static char *show_part(char out[BD_SHOW_SIZE], const part *of, double sse, bool exact) {
+  double percent = of->sse / sse * 100;
+  snprintf(out, BD_SHOW_SIZE, "%s %s%.*f%%", of->name, percent <= -0.05 ? "−" : "", exact,
+           fabs(percent));
+  return out;
+}
+
 static void draw_split(const bd_result *result, bd_area row) {
   part parts[PARTS];
+  char text[BD_SHOW_SIZE];
+  bool wide = row.columns >= 48;
   get_parts(result, parts);
-  int at = 0;
   if (!(result->sse > 0)) {
-    bd_print(row, 0, 0, BD_ROLE_GOOD, "no error: every weight keeps its value");
+    bd_print_start(row, 0, 0, BD_ROLE_GOOD, "no error: every weight keeps its value");
     return;
   }
-  for (int i = 0; i < PARTS; i++) {
-    char text[BD_SHOW_SIZE];
-    double percent = parts[i].sse / result->sse * 100;
-    snprintf(text, sizeof text, "%s %s%.1f%%", parts[i].name, percent <= -0.05 ? "−" : "",
-             fabs(percent));
+  for (int i = 0, at = 0; i < PARTS; i++) {
     bd_put(row, at, 0, bd_glyph_shade(row.canvas, parts[i].shade), parts[i].role);
-    at = bd_print(row, at + 2, 0, BD_ROLE_TEXT, text) + 3;
+    at = bd_print(row, at + 2, 0, BD_ROLE_TEXT, show_part(text, &parts[i], result->sse, wide));
+    at += wide ? 3 : 1;
   }
 }
 
@@ -98,31 +108,34 @@ static const char *choice_name(int field, int choice) {
 
 static void draw_optimum(const bd_layer_state *state, bd_area row) {
   const bd_result *result = state->result;
+  const char *init = choice_name(BD_FIELD_INIT, (int)result->setting.init);
   const char *method = choice_name(BD_FIELD_METHOD, (int)result->setting.method);
+  char text[128], merged[BD_SHOW_SIZE];
   if (isnan(result->optimum_ratio)) {
-    bd_printf(row, 0, 0, BD_ROLE_DIM, "%s: no clustering to compare with the optimum", method);
+    snprintf(text, sizeof text, "%s: no clustering to compare with the optimum", method);
+    bd_print_start(row, 0, 0, BD_ROLE_DIM, text);
     return;
   }
-  const char *init = choice_name(BD_FIELD_INIT, (int)result->setting.init);
   int at = bd_printf(row, 0, 0, BD_ROLE_TEXT, "%s %s%.6f × optimum ", init,
                      result->proved ? "" : "≤ ", result->optimum_ratio);
   if (result->proved)
-    bd_print(row, at, 0, BD_ROLE_GOOD, "(proved)");
+    at = bd_print_whole(row, at, 0, BD_ROLE_GOOD, "(proved)");
   else
-    bd_print(row, at, 0, BD_ROLE_DIM, state->proving ? "(proving …)" : "(a bound)");
+    at = bd_print_whole(row, at, 0, BD_ROLE_DIM, state->proving ? "(proving …)" : "(a bound)");
+  snprintf(merged, sizeof merged, "%d merged", result->merged);
+  if (result->merged > 0) bd_print_whole(row, at, 0, BD_ROLE_WARN, merged);
 }
 
 static void draw_stored(const bd_result *result, bd_area row) {
-  char bytes[BD_SHOW_SIZE];
-  int at = bd_print(row, 0, 0, BD_ROLE_DIM, "stored ");
-  at = bd_print(row, at, 0, BD_ROLE_TEXT, bd_text_bytes(bytes, sizeof bytes, result->bytes));
-  at = bd_printf(row, at, 0, BD_ROLE_TEXT, "   %.2f bits/w", result->bits_per_weight);
-  at = bd_print(row, at, 0, BD_ROLE_DIM, "   entropy ");
-  bd_printf(row, at, 0, BD_ROLE_TEXT, "%.2f bits", result->entropy_bits);
+  char text[BD_SHOW_SIZE];
+  int at = pair(row, 0, "stored", BD_ROLE_TEXT, bd_text_bytes(text, sizeof text, result->bytes));
+  snprintf(text, sizeof text, "%.2f", result->bits_per_weight);
+  at = pair(row, at, "bits/w", BD_ROLE_TEXT, text);
+  snprintf(text, sizeof text, "%.2f", result->entropy_bits);
+  pair(row, at, "entropy", BD_ROLE_TEXT, text);
 }
 
-// --- SQNR at 1 to 8 bits
-// ---------------------------------------------------------------------------
+// --- SQNR at 1 to 8 bits ------------------------------------------------------------------------
 
 typedef struct bit_curve {
   const bd_layer_state *state;
@@ -176,34 +189,27 @@ static void draw_curve_bars(const bit_curve *curve, bd_area rows) {
 }
 
 // The ceiling: no bit width does better than what pruning alone leaves.
-static void draw_ceiling(const bit_curve *curve, bd_area rows) {
-  double db = curve->state->curve_prune;
+static void draw_ceiling(const bit_curve *curve, bd_area row) {
   char text[BD_SHOW_SIZE];
-  if (!isfinite(db) || rows.rows <= 0) return;
-  int height = (int)lround(fmax(0, db / curve->top) * rows.rows * 8);
-  int row = rows.rows - 1 - (height > 0 ? (height - 1) / 8 : 0);
-  for (int i = CURVE_LABEL; i < curve_at(curve, BD_BITS_MAX + 1); i++)
-    if (bd_canvas_at(rows.canvas, rows.column + i, rows.row + row).glyph == ' ')
-      bd_put(rows, i, row, bd_glyph_sign(rows.canvas, BD_SIGN_DASHED), BD_ROLE_PRUNED);
-  bd_printf(rows, CURVE_LABEL, row, BD_ROLE_PRUNED, "pruning alone %s ", bd_show_sqnr(text, db));
+  int end = curve_at(curve, BD_BITS_MAX + 1) - 1;
+  int at = bd_printf(row, CURVE_LABEL, 0, BD_ROLE_PRUNED, "pruning alone %s ",
+                     bd_show_sqnr(text, curve->state->curve_prune));
+  for (; at < end; at++)
+    bd_put(row, at, 0, bd_glyph_sign(row.canvas, BD_SIGN_DASHED), BD_ROLE_PRUNED);
 }
 
+// Bars under the ceiling, above two rows of numbers; numbers alone where it is low.
 static void draw_curve(const bd_layer_state *state, bd_area area) {
   bit_curve curve = get_curve(state, area.columns);
   int bars = area.rows - 2;
+  int ceiling = bars >= 2 && isfinite(state->curve_prune);
   if (curve.step < 3) return;
+  if (ceiling) draw_ceiling(&curve, bd_area_part(area, 0, 0, area.columns, 1));
+  draw_curve_bars(&curve, bd_area_part(area, 0, ceiling, area.columns, bars - ceiling));
   draw_curve_numbers(&curve, bd_area_part(area, 0, bars, area.columns, 2));
-  bd_area rows = bd_area_part(area, 0, 0, area.columns, bars);
-  draw_curve_bars(&curve, rows);
-  draw_ceiling(&curve, rows);
-  char text[BD_SHOW_SIZE];
-  if (bars <= 0 && isfinite(state->curve_prune))
-    bd_printf(area, curve_at(&curve, BD_BITS_MAX + 1) + 2, 1, BD_ROLE_PRUNED, "(pruning alone %s)",
-              bd_show_sqnr(text, state->curve_prune));
 }
 
-// --- the panel
-// -------------------------------------------------------------------------------------
+// --- the panel ----------------------------------------------------------------------------------
 
 static bd_area line(bd_area area, int row) {
   return bd_area_part(area, 0, row, area.columns, 1);

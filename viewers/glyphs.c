@@ -22,7 +22,7 @@ static const twin rows[9] = {
 };
 
 static const twin shades[5] = {
-    {' ', ' '}, {0x2591, '.'}, {0x2592, ':'}, {0x2593, '+'}, {0x2588, '#'},
+    {' ', ' '}, {0x2591, ':'}, {0x2592, '%'}, {0x2593, '+'}, {0x2588, '#'},
 };
 
 static const twin signs[BD_SIGN_COUNT] = {

@@ -94,17 +94,25 @@ static void leave_out(head_line *line) {
   line->count--;
 }
 
+// The model's name keeps a third of the line at least, and what the other pieces leave.
+static void fit(head_line *line, int columns) {
+  head_piece *name = &line->pieces[1];
+  int whole = name->columns, least = columns / 3 > 16 ? columns / 3 : 16;
+  if (name->columns > least) name->columns = least;
+  while (line->count > 1 && width(line, false) > columns)
+    leave_out(line);
+  name = line->pieces[0].rank == 0 ? &line->pieces[0] : &line->pieces[1];
+  int room = name->columns + columns - width(line, false);
+  name->columns = whole < room ? whole : room;
+}
+
 void bd_draw_header(const bd_desk *desk, bd_area area) {
   head_line line = {.count = 0};
   bd_totals totals = bd_session_totals(desk->session);
   if (area.columns <= 0 || area.rows <= 0) return;
   add_model(&line, desk, &totals, bd_canvas_ascii(area.canvas));
-  head_piece *name = &line.pieces[1];
-  int most = area.columns / 3 > 16 ? area.columns / 3 : 16;
-  name->columns = name->columns < most ? name->columns : most;
   add_totals(&line, &totals);
-  while (line.count > 1 && width(&line, false) > area.columns)
-    leave_out(&line);
+  fit(&line, area.columns);
   bd_tint(area, 0, 0, area.columns, BD_ROLE_HEADER);
   int at = 0;
   bool right = false;

@@ -11,11 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ZOOM_MOST = 16, LEGEND_WIDTH = 25, LEGEND_FROM = 60 };
+enum {
+  ZOOM_MOST = 12,
+  DEVIATIONS = 8, // the window at first: so far to each side of the mean, where weights are
+  LEGEND_WIDTH = 25,
+  LEGEND_FROM = 76,
+};
 
 struct bd_view {
-  int zoom;      // the window is the range of the layer over 2^zoom
-  double centre; // of the window, as a share of the range
+  int zoom;   // each step halves the window
+  double pan; // its centre, in deviations from the mean: zoom and pan hold from layer to layer
   bool log;
   bd_density density; // of the last draw
 };
@@ -26,51 +31,37 @@ static const bd_command commands[] = {
     {"log-scale", "o", "log", "count weights on a logarithmic scale: shows the tails", LOG},
     {"zoom-in", "z", "zoom", "half the range of values", ZOOM_IN},
     {"zoom-out", "Z", NULL, "twice the range of values", ZOOM_OUT},
-    {"zoom-reset", "0", NULL, "the whole range of values", ZOOM_RESET},
+    {"zoom-reset", "0", NULL, "back to the window of the start", ZOOM_RESET},
     {"pan-left", "<left> h", NULL, "smaller values", LEFT},
     {"pan-right", "<right> l", NULL, "greater values", RIGHT},
 };
 
 static bd_view *open_histogram(void) {
-  bd_view *view = calloc(1, sizeof *view);
-  if (view) view->centre = 0.5;
-  return view;
+  return calloc(1, sizeof(bd_view));
 }
 
 static void close_histogram(bd_view *view) {
   free(view);
 }
 
-// --- the window
-// ------------------------------------------------------------------------------------
+// --- the window ---------------------------------------------------------------------------------
 
-static double window_share(const bd_view *view) {
-  return ldexp(1, -view->zoom);
+typedef struct window {
+  double low, high;
+} window;
+
+// The part of the layer's range that is shown, moved to lie within it.
+static window get_window(const bd_view *view, const bd_stats *stats) {
+  double half = DEVIATIONS * stats->deviation * ldexp(1, -view->zoom);
+  double centre = stats->mean + view->pan * stats->deviation;
+  double room = stats->min == 0 ? 1 : fabs(stats->min) / 2; // where all are of one value
+  if (!(stats->min < stats->max)) return (window){stats->min - room, stats->min + room};
+  if (half * 2 >= stats->max - stats->min) return (window){stats->min, stats->max};
+  centre = fmax(stats->min + half, fmin(centre, stats->max - half));
+  return (window){centre - half, centre + half};
 }
 
-static void set_centre(bd_view *view, double centre) {
-  double half = window_share(view) / 2;
-  view->centre = fmax(half, fmin(centre, 1 - half));
-}
-
-static void window(const bd_view *view, const bd_stats *stats, double *low, double *high) {
-  double range = stats->max - stats->min;
-  double half = range * window_share(view) / 2, centre = stats->min + range * view->centre;
-  if (view->zoom == 0) {
-    *low = stats->min;
-    *high = stats->max;
-  } else {
-    *low = fmax(stats->min, centre - half);
-    *high = fmin(stats->max, centre + half);
-  }
-  if (*low < *high) return;
-  double room = stats->min == 0 ? 1 : fabs(stats->min) / 2; // all of one value
-  *low = stats->min - room;
-  *high = stats->min + room;
-}
-
-// --- the plot
-// --------------------------------------------------------------------------------------
+// --- the plot -----------------------------------------------------------------------------------
 
 typedef struct chart {
   bd_area area;
@@ -149,8 +140,7 @@ static void draw_plot(const chart *plot) {
   }
 }
 
-// --- below the plot
-// --------------------------------------------------------------------------------
+// --- below the plot -----------------------------------------------------------------------------
 
 static int column_of(const bd_density *density, double value) {
   double column = floor(bd_density_column(density, value));
@@ -175,95 +165,105 @@ static void draw_levels(const chart *plot, const bd_result *result, bd_area row)
     bd_put(row, column_of(plot->density, result->levels[i]), 0, tick, BD_ROLE_LEVEL);
 }
 
-static void draw_labels(const chart *plot, bd_area row) {
+// The ends of the window, how many weights lie beyond them, and zero.
+static void draw_labels(const chart *plot, const bd_index *index, bd_area row) {
   const bd_density *density = plot->density;
-  char low[BD_SHOW_SIZE], high[BD_SHOW_SIZE];
-  bd_print(row, 0, 0, BD_ROLE_DIM, bd_show_value(low, density->low));
-  bd_print_right(row, density->columns, 0, BD_ROLE_DIM, bd_show_value(high, density->high));
-  int zero = column_of(density, 0);
-  if (zero > 9 && zero < density->columns - 9) bd_put(row, zero, 0, '0', BD_ROLE_DIM);
+  size_t less = bd_index_before(index, density->low);
+  size_t more = bd_index_stats(index)->count - bd_index_through(index, density->high);
+  char low[BD_SHOW_SIZE], high[BD_SHOW_SIZE], text[2 * BD_SHOW_SIZE];
+  snprintf(text, sizeof text, less ? "%s  %zu less" : "%s", bd_show_value(low, density->low), less);
+  int left = bd_print(row, 0, 0, BD_ROLE_DIM, text);
+  bd_show_value(high, density->high);
+  if (more)
+    snprintf(text, sizeof text, "%zu more  %s", more, high);
+  else
+    snprintf(text, sizeof text, "%s", high);
+  int right = density->columns - bd_show_columns(text), zero = column_of(density, 0);
+  if (right > left) bd_print(row, right, 0, BD_ROLE_DIM, text);
+  if (zero > left && zero < right - 1) bd_put(row, zero, 0, '0', BD_ROLE_DIM);
 }
 
-// --- the legend
-// ------------------------------------------------------------------------------------
+// --- the legend ---------------------------------------------------------------------------------
 
-// Three cells of a glyph, and what they mean. Returns the column after; nothing is cut in half.
+// Three cells of a glyph, and what they mean: all of it, or nothing. Returns the column after.
 static int swatch(bd_area area, int column, int row, const char *sample, bd_role role,
                   const char *meaning) {
-  if (column + 4 + (int)strlen(meaning) > area.columns) return column;
+  if (column + 4 + bd_show_columns(meaning) > area.columns) return column;
   bd_print(area, column, row, role, sample);
   return bd_print(area, column + 4, row, BD_ROLE_TEXT, meaning) + 2;
 }
 
-static void draw_key(bd_area area, bool pruned) {
+typedef struct legend {
+  char pruned[2 * BD_SHOW_SIZE], levels[2 * BD_SHOW_SIZE], scale[2 * BD_SHOW_SIZE]; // "" none
+} legend;
+
+static legend get_legend(const bd_view *view, const chart *plot, const bd_result *result) {
+  legend text = {.pruned = "", .levels = ""};
+  char count[BD_SHOW_SIZE];
+  if (result && result->hole.from < result->hole.to) {
+    size_t pruned = result->hole.to - result->hole.from;
+    bd_text_count(count, sizeof count, (int64_t)pruned);
+    snprintf(text.pruned, sizeof text.pruned, "pruned %s  %.1f%%", count,
+             100.0 * (double)pruned / (double)result->count);
+  }
+  if (result) {
+    bd_show_levels(count, sizeof count, result);
+    snprintf(text.levels, sizeof text.levels, "levels %s", count);
+  }
+  bd_text_count(count, sizeof count, (int64_t)plot->scale);
+  snprintf(text.scale, sizeof text.scale, "0–%s a column%s", count, view->log ? ", log" : "");
+  return text;
+}
+
+// In a column of its own.
+static void draw_legend(const legend *text, const chart *plot, bd_area area) {
+  int row = 0, column = swatch(area, 0, 0, "▁▂▃", BD_ROLE_BEFORE, "before");
+  swatch(area, column, 0, "███", BD_ROLE_AFTER, "after");
+  if (text->pruned[0]) swatch(area, 0, ++row, "▒▒▒", BD_ROLE_PRUNED, text->pruned);
+  if (text->levels[0]) swatch(area, 0, ++row, " ┴", BD_ROLE_LEVEL, text->levels);
+  bd_print(area, 0, ++row, BD_ROLE_DIM, text->scale);
+  if (plot->clipped) swatch(area, 0, ++row, " ▲", BD_ROLE_WARN, "more than that");
+}
+
+// In one or two rows above the plot.
+static void draw_key(const legend *text, bd_area area) {
   int column = swatch(area, 0, 0, "▁▂▃", BD_ROLE_BEFORE, "before");
   column = swatch(area, column, 0, "███", BD_ROLE_AFTER, "after");
-  if (pruned) swatch(area, column, 0, "▒▒▒", BD_ROLE_PRUNED, "pruned");
+  int scale = bd_show_columns(text->scale);
+  if (column + scale <= area.columns)
+    bd_print_right(area, area.columns, 0, BD_ROLE_DIM, text->scale);
+  column = 0;
+  if (text->pruned[0]) column = swatch(area, 0, 1, "▒▒▒", BD_ROLE_PRUNED, text->pruned);
+  if (text->levels[0]) swatch(area, column, 1, " ┴", BD_ROLE_LEVEL, text->levels);
 }
 
-static void draw_pruned(bd_area area, int row, const bd_result *result) {
-  size_t pruned = result->hole.to - result->hole.from;
-  char count[BD_SHOW_SIZE];
-  bd_text_count(count, sizeof count, (int64_t)pruned);
-  bd_print(area, 0, row, BD_ROLE_PRUNED, "▒▒▒");
-  bd_printf(area, 4, row, BD_ROLE_TEXT, "pruned %s  %.1f%%", count,
-            100.0 * (double)pruned / (double)result->count);
-}
+// --- the panel ----------------------------------------------------------------------------------
 
-static void draw_legend(const bd_view *view, const chart *plot, const bd_result *result,
-                        bd_area area) {
-  char text[BD_SHOW_SIZE];
-  int row = 0;
-  draw_key(area, false);
-  if (result && result->hole.from < result->hole.to) draw_pruned(area, ++row, result);
-  if (result) {
-    bd_show_levels(text, sizeof text, result);
-    bd_put(area, 1, ++row, bd_glyph_sign(area.canvas, BD_SIGN_TICK), BD_ROLE_LEVEL);
-    bd_printf(area, 4, row, BD_ROLE_TEXT, "levels %s", text);
-  }
-  bd_text_count(text, sizeof text, (int64_t)plot->scale);
-  bd_printf(area, 0, ++row, BD_ROLE_DIM, "top = %s a column%s", text, plot->log ? ", log" : "");
-  if (plot->clipped) {
-    bd_put(area, 1, ++row, bd_glyph_sign(area.canvas, BD_SIGN_UP), BD_ROLE_WARN);
-    bd_print(area, 4, row, BD_ROLE_DIM, "more than that");
-  }
-  if (view->zoom > 0) bd_printf(area, 0, ++row, BD_ROLE_DIM, "zoom ×%d", 1 << view->zoom);
-}
-
-// --- the panel
-// -------------------------------------------------------------------------------------
-
-static void draw_below(const chart *plot, const bd_result *result, bd_area area) {
+static void draw_below(const chart *plot, const bd_layer_state *state, bd_area area) {
   if (area.rows > 0) draw_axis(plot, bd_area_part(area, 0, 0, area.columns, 1));
-  if (area.rows > 1) draw_levels(plot, result, bd_area_part(area, 0, 1, area.columns, 1));
-  if (area.rows > 2) draw_labels(plot, bd_area_part(area, 0, 2, area.columns, 1));
+  if (area.rows > 1) draw_levels(plot, state->result, bd_area_part(area, 0, 1, area.columns, 1));
+  if (area.rows > 2) draw_labels(plot, state->index, bd_area_part(area, 0, 2, area.columns, 1));
 }
 
-// Axis, levels and labels give way to the plot one by one in a low panel.
-static int rows_below(int rows) {
-  return rows >= 6 ? 3 : rows >= 5 ? 2 : rows >= 3 ? 1 : 0;
-}
-
+// Legend, labels, levels and axis give way to the plot one by one in a low panel.
 static void draw_layer(bd_view *view, const bd_layer_state *state, bd_area area) {
   bool beside = area.columns >= LEGEND_FROM;
-  int above = !beside && area.rows >= 7 ? 1 : 0;
+  int above = beside || area.rows < 7 ? 0 : area.rows < 10 ? 1 : 2;
   int columns = beside ? area.columns - LEGEND_WIDTH - 2 : area.columns;
+  int left = area.rows - above, below = left >= 6 ? 3 : left >= 5 ? 2 : left >= 3 ? 1 : 0;
   columns = columns > BD_DENSITY_MOST ? BD_DENSITY_MOST : columns;
-  int below = rows_below(area.rows - above), rows = area.rows - above - below;
-  double low, high;
-  window(view, bd_index_stats(state->index), &low, &high);
-  bd_density_fill(&view->density, state->index, state->result, low, high, columns);
-  chart plot = {.area = bd_area_part(area, 0, above, columns, rows),
+  window seen = get_window(view, bd_index_stats(state->index));
+  bd_density_fill(&view->density, state->index, state->result, seen.low, seen.high, columns);
+  chart plot = {.area = bd_area_part(area, 0, above, columns, left - below),
                 .density = &view->density,
                 .log = view->log};
   set_scale(&plot);
   draw_plot(&plot);
-  draw_below(&plot, state->result, bd_area_part(area, 0, above + rows, columns, below));
-  bool pruned = view->density.hole_low <= view->density.hole_high;
-  if (above) draw_key(bd_area_part(area, 0, 0, area.columns, 1), pruned);
+  draw_below(&plot, state, bd_area_part(area, 0, area.rows - below, columns, below));
+  legend text = get_legend(view, &plot, state->result);
   if (beside)
-    draw_legend(view, &plot, state->result,
-                bd_area_part(area, columns + 2, 0, LEGEND_WIDTH, area.rows));
+    draw_legend(&text, &plot, bd_area_part(area, columns + 2, 0, LEGEND_WIDTH, area.rows));
+  draw_key(&text, bd_area_part(area, 0, 0, area.columns, above));
 }
 
 static void draw(bd_view *view, const bd_desk *desk, bd_area area, bool focused) {
@@ -282,33 +282,43 @@ static void title(bd_view *view, const bd_desk *desk, bool ascii, char *out, siz
   if (!bd_desk_state(desk)) return;
   const bd_layer *layer = bd_model_layer(bd_session_model(desk->session), desk->layer);
   char name[512], op[64], shape[160], count[BD_SHOW_SIZE];
-  snprintf(out, size, "%s  %s %s  %s", bd_show_name(name, sizeof name, layer->tensor, ascii),
-           bd_show_op(op, sizeof op, layer), bd_show_shape(shape, sizeof shape, layer),
-           bd_text_count(count, sizeof count, layer->weights));
+  bd_show_name(name, sizeof name, layer->tensor, ascii);
+  bd_show_op(op, sizeof op, layer);
+  if (layer->rank == 0) // a refused one
+    snprintf(out, size, "%s  %s", name, op);
+  else
+    snprintf(out, size, "%s  %s %s  %s", name, op, bd_show_shape(shape, sizeof shape, layer),
+             bd_text_count(count, sizeof count, layer->weights));
+}
+
+// Out no further than the whole range of the layer in hand.
+static void zoom(bd_view *view, const bd_stats *stats, int steps) {
+  window seen = get_window(view, stats);
+  if (steps < 0 && seen.low <= stats->min && seen.high >= stats->max) return;
+  view->zoom += steps;
+  if (view->zoom > ZOOM_MOST) view->zoom = ZOOM_MOST;
+}
+
+// By a quarter of the window, from what is really seen: at an edge nothing piles up.
+static void pan(bd_view *view, const bd_stats *stats, int direction) {
+  window seen = get_window(view, stats);
+  double centre = (seen.low + seen.high) / 2 + direction * (seen.high - seen.low) / 4;
+  if (stats->deviation > 0) view->pan = (centre - stats->mean) / stats->deviation;
 }
 
 static void command(bd_view *view, bd_desk *desk, int id) {
-  switch (id) {
-  case LOG:
+  const bd_layer_state *state = bd_desk_state(desk);
+  const bd_stats *stats = state && state->index ? bd_index_stats(state->index) : NULL;
+  if (id == LOG) {
     view->log = !view->log;
     bd_desk_say(desk, view->log ? "logarithmic scale" : "linear scale");
-    break;
-  case ZOOM_IN:
-  case ZOOM_OUT:
-    view->zoom += id == ZOOM_IN ? 1 : -1;
-    view->zoom = view->zoom < 0 ? 0 : view->zoom > ZOOM_MOST ? ZOOM_MOST : view->zoom;
-    set_centre(view, view->centre);
-    break;
-  case ZOOM_RESET:
+  } else if (id == ZOOM_RESET) {
     view->zoom = 0;
-    set_centre(view, 0.5);
-    break;
-  case LEFT:
-  case RIGHT:
-    set_centre(view, view->centre + (id == LEFT ? -0.25 : 0.25) * window_share(view));
-    break;
-  default:
-    break;
+    view->pan = 0;
+  } else if (stats && (id == ZOOM_IN || id == ZOOM_OUT)) {
+    zoom(view, stats, id == ZOOM_IN ? 1 : -1);
+  } else if (stats) {
+    pan(view, stats, id == LEFT ? -1 : 1);
   }
 }
 

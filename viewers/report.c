@@ -2,6 +2,7 @@
 #include "viewers/error.h"
 #include "viewers/histogram.h"
 #include "viewers/layers.h"
+#include "viewers/shared.h"
 #include "viewers/show.h"
 #include "viewers/view.h"
 
@@ -36,20 +37,35 @@ static void put(const report *to, int rows, void (*draw)(const report *, bd_area
   bd_canvas_free(canvas);
 }
 
-static void draw_summary(const report *to, bd_area area) {
+static void put_text(const report *to, const char *text) {
+  bd_area measure = {.columns = to->columns};
+  bd_canvas *canvas =
+      bd_canvas_new(to->columns, bd_print_wrapped(measure, BD_ROLE_TEXT, text), to->ascii);
+  if (!canvas) return;
+  bd_print_wrapped(bd_area_whole(canvas), BD_ROLE_TEXT, text);
+  put_canvas(to, canvas);
+  bd_canvas_free(canvas);
+}
+
+static void draw_head(const report *to, bd_area area) {
+  bd_draw_header(to->desk, area);
+}
+
+static void put_summary(const report *to) {
   const bd_model_info *about = bd_model_about(bd_session_model(to->desk->session));
   bd_totals totals = bd_session_totals(to->desk->session);
-  char name[512], file[BD_SHOW_SIZE], before[BD_SHOW_SIZE], after[BD_SHOW_SIZE];
-  bd_draw_header(to->desk, area);
-  bd_show_name(name, sizeof name, about->file, to->ascii);
+  char name[4096], text[256], file[BD_SHOW_SIZE], before[BD_SHOW_SIZE], after[BD_SHOW_SIZE];
+  put(to, 2, draw_head);
+  put_text(to, bd_show_name(name, sizeof name, about->file, to->ascii));
   bd_text_bytes(file, sizeof file, (double)about->file_bytes);
   bd_text_bytes(before, sizeof before, totals.bytes_float);
   bd_text_bytes(after, sizeof after, totals.bytes);
-  int at = bd_print_fit(area, 0, 2, area.columns - 40, BD_ROLE_TEXT, name);
-  bd_printf(area, at, 2, BD_ROLE_TEXT, " · %s · opset %lld · IR %lld", file,
-            (long long)about->opset, (long long)about->ir_version);
-  bd_printf(area, 0, 3, BD_ROLE_TEXT, "weights %s → %s · %.2f bits/w · entropy %.2f bits", before,
-            after, totals.bits_per_weight, totals.entropy_bits);
+  snprintf(text, sizeof text,
+           "file %s · opset %lld · IR %lld · weights %s → %s · %.2f bits/w · entropy %.2f bits",
+           file, (long long)about->opset, (long long)about->ir_version, before, after,
+           totals.bits_per_weight, totals.entropy_bits);
+  put_text(to, text);
+  fputc('\n', to->out);
 }
 
 static void draw_table(const report *to, bd_area area) {
@@ -58,20 +74,35 @@ static void draw_table(const report *to, bd_area area) {
 
 static void draw_heading(const report *to, bd_area area) {
   const bd_desk *desk = to->desk;
-  const bd_layer_state *state = bd_session_layer(desk->session, desk->layer);
   char title[1024];
   bd_histogram_view.title(to->histogram, desk, to->ascii, title, sizeof title);
   bd_rule(area, 0, 1, area.columns, false, BD_ROLE_RULE);
   int at = bd_printf(area, 2, 1, BD_ROLE_TITLE, " %d ", desk->layer + 1);
   at = bd_print_fit(area, at, 1, area.columns - at - 2, BD_ROLE_TITLE, title);
   bd_put(area, at, 1, ' ', BD_ROLE_TEXT);
-  at = 0;
-  for (int i = 0; i < BD_FIELD_COUNT && !state->refused; i++) {
-    char value[64];
+}
+
+// All fields of the setting. Returns the rows they take.
+static int draw_setting(const report *to, bd_area area) {
+  const bd_layer_state *state = bd_session_layer(to->desk->session, to->desk->layer);
+  int at = 0, row = 0;
+  for (int i = 0; i < BD_FIELD_COUNT; i++) {
+    char value[64], text[128];
     bd_setting_get(&state->dial.setting, i, value, sizeof value);
-    at = bd_printf(area, at, 2, BD_ROLE_DIM, "%s%s %s", i ? " · " : "", bd_setting_field(i)->name,
-                   value);
+    snprintf(text, sizeof text, "%s%s %s", at ? " · " : "", bd_setting_field(i)->name, value);
+    if (at + bd_show_columns(text) > to->columns) {
+      snprintf(text, sizeof text, "%s %s", bd_setting_field(i)->name, value);
+      at = 0;
+      row++;
+    }
+    bd_print(area, at, row, BD_ROLE_DIM, text);
+    at += bd_show_columns(text);
   }
+  return row + 1;
+}
+
+static void draw_setting_only(const report *to, bd_area area) {
+  draw_setting(to, area);
 }
 
 static void draw_panels(const report *to, bd_area area) {
@@ -85,13 +116,19 @@ static void draw_panels(const report *to, bd_area area) {
 }
 
 static void put_layer(const report *to) {
-  bool refused = bd_session_layer(to->desk->session, to->desk->layer)->refused != NULL;
+  const bd_layer *layer = bd_model_layer(bd_session_model(to->desk->session), to->desk->layer);
+  const char *refused = bd_session_layer(to->desk->session, to->desk->layer)->refused;
   bool beside = to->columns >= SIDE_BY_SIDE;
-  put(to, refused ? 2 : 4, draw_heading);
+  bd_area measure = {.columns = to->columns};
+  char text[4096];
+  put(to, 2, draw_heading);
+  bd_show_name(text, sizeof text, layer->tensor, to->ascii);
+  if (bd_show_columns(text) > to->columns / 2) put_text(to, text); // the heading may have cut it
   if (refused) {
-    put(to, 1, draw_panels);
+    put_text(to, bd_show_name(text, sizeof text, refused, to->ascii));
     return;
   }
+  put(to, draw_setting(to, measure) + 1, draw_setting_only);
   put(to, beside ? PANEL_ROWS : 2 * PANEL_ROWS + 1, draw_panels);
 }
 
@@ -107,7 +144,7 @@ void bd_report_text(bd_desk *desk, FILE *out, int columns, bool ascii) {
                .error = bd_error_view.open()};
   desk->layer = -1; // no cursor in the table
   if (to.layers && to.histogram && to.error) {
-    put(&to, 5, draw_summary);
+    put_summary(&to);
     put(&to, count + 1, draw_table);
     for (desk->layer = 0; desk->layer < count; desk->layer++)
       put_layer(&to);

@@ -2,9 +2,46 @@
 
 #include "viewers/show.h"
 
+enum { WHOLE_GAP = 3 };
+
 const bd_layer_state *bd_desk_state(const bd_desk *desk) {
   if (desk->layer < 0 || desk->layer >= bd_session_count(desk->session)) return NULL;
   return bd_session_layer(desk->session, desk->layer);
+}
+
+void bd_print_start(bd_area area, int column, int row, bd_role role, const char *text) {
+  bd_print(area, column, row, role, text);
+  if (column + bd_show_columns(text) > area.columns)
+    bd_put(area, area.columns - 1, row, bd_glyph_sign(area.canvas, BD_SIGN_ELLIPSIS), role);
+}
+
+int bd_print_whole(bd_area area, int column, int row, bd_role role, const char *text) {
+  if (column + bd_show_columns(text) > area.columns) return column;
+  return bd_print(area, column, row, role, text) + WHOLE_GAP;
+}
+
+// The bytes of the next row: up to the last blank that fits, or all that fit.
+static size_t row_bytes(const char *text, int columns) {
+  size_t at = 0, blank = 0;
+  for (int length = 0; text[at] && length < columns; length++) {
+    if (text[at] == ' ') blank = at;
+    do
+      at++;
+    while (((unsigned char)text[at] & 0xC0) == 0x80);
+  }
+  return !text[at] || text[at] == ' ' || blank == 0 ? at : blank;
+}
+
+int bd_print_wrapped(bd_area area, bd_role role, const char *text) {
+  int row = 0;
+  for (; *text && area.columns > 0; row++) {
+    char line[1024];
+    size_t bytes = row_bytes(text, area.columns);
+    snprintf(line, sizeof line, "%.*s", (int)bytes, text);
+    bd_print(area, 0, row, role, line);
+    text += bytes + (text[bytes] == ' ');
+  }
+  return row;
 }
 
 void bd_draw_nothing(const bd_desk *desk, bd_area area) {
@@ -15,7 +52,7 @@ void bd_draw_nothing(const bd_desk *desk, bd_area area) {
     text = bd_show_name(reason, sizeof reason, state->refused, bd_canvas_ascii(area.canvas));
   else if (state)
     text = state->index ? "quantizing …" : "reading the weights …";
-  bd_print_fit(area, 0, 0, area.columns, BD_ROLE_DIM, text);
+  bd_print_wrapped(area, BD_ROLE_DIM, text);
 }
 
 void bd_show_levels(char *out, size_t size, const bd_result *result) {

@@ -11,6 +11,15 @@ const bd_layer_state *bd_desk_state(const bd_desk *desk);
 // or quantized.
 void bd_draw_nothing(const bd_desk *desk, bd_area area);
 
+// Text to the area's right edge; where it is longer it ends in ….
+void bd_print_start(bd_area area, int column, int row, bd_role role, const char *text);
+// Text and a gap behind it, if all of the text fits: then the column after, else the same column.
+int bd_print_whole(bd_area area, int column, int row, bd_role role, const char *text);
+
+// Text over as many rows as it takes, broken at blanks where it has some. Returns how many; an area
+// without rows (and without a canvas) only measures.
+int bd_print_wrapped(bd_area area, bd_role role, const char *text);
+
 // How many levels a result has, as text: "7 + zero", "float".
 void bd_show_levels(char *out, size_t size, const bd_result *result);
 
