@@ -1,14 +1,16 @@
 #include "core/model/model.h"
 
 #include "core/base/text.h"
+#include "core/model/digest.h"
 #include "core/model/pages.h"
 #include "core/model/ports.h"
 #include "core/model/state.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <unistd.h>
 
 static int64_t opset_of(const Onnx__ModelProto *model) {
   for (size_t i = 0; i < model->n_opset_import; i++) {
@@ -32,7 +34,6 @@ static bd_status describe(bd_model *model, const char *path, bd_error *err) {
   info->file = bd_arena_text(model->arena, "%s", path);
   if (!info->file || !bd_ports_list(said->graph, model->arena, info))
     return bd_fail_memory(err, path);
-  info->file_bytes = (int64_t)model->file.size;
   info->ir_version = said->ir_version;
   info->opset = opset_of(said);
   info->weights = usable_weights(&model->layers);
@@ -40,18 +41,21 @@ static bd_status describe(bd_model *model, const char *path, bd_error *err) {
   return BD_OK;
 }
 
-// The weights are copied while they are decoded, so that they are aligned; the file's own pages
-// need not stay in memory beside them.
-static void forget_pages(bd_bytes file) {
-  if (file.data) madvise((void *)(uintptr_t)file.data, file.size, MADV_DONTNEED);
+static bd_status decode_file(bd_model *model, const char *path, bd_error *err) {
+  bd_bytes file;
+  BD_TRY(bd_file_map(path, &file, err));
+  // The file may be replaced or cut short later; this keeps hold of the one that is read now.
+  model->file = open(path, O_RDONLY | O_CLOEXEC);
+  model->info.file_bytes = (int64_t)file.size;
+  model->arena = bd_arena_new(bd_decode_estimate(file));
+  bd_status status = model->arena ? bd_decode(file, path, model->arena, &model->proto, err)
+                                  : bd_fail_memory(err, path);
+  bd_file_unmap(file);
+  return status;
 }
 
 static bd_status fill(bd_model *model, const char *path, bd_error *err) {
-  BD_TRY(bd_file_map(path, &model->file, err));
-  model->arena = bd_arena_new(bd_decode_estimate(model->file));
-  if (!model->arena) return bd_fail_memory(err, path);
-  BD_TRY(bd_decode(model->file, path, model->arena, &model->proto, err));
-  forget_pages(model->file);
+  BD_TRY(decode_file(model, path, err));
   return describe(model, path, err);
 }
 
@@ -59,6 +63,7 @@ bd_status bd_model_open(const char *path, bd_model **out, bd_error *err) {
   *out = NULL;
   bd_model *model = calloc(1, sizeof *model);
   if (!model) return bd_fail_memory(err, path);
+  model->file = -1;
   bd_status status = fill(model, path, err);
   if (status == BD_OK)
     *out = model;
@@ -69,7 +74,7 @@ bd_status bd_model_open(const char *path, bd_model **out, bd_error *err) {
 
 void bd_model_close(bd_model *model) {
   if (!model) return;
-  bd_file_unmap(model->file);
+  if (model->file >= 0) close(model->file);
   bd_arena_free(model->arena);
   free(model);
 }
@@ -104,8 +109,7 @@ int bd_model_nearest(const bd_model *model, const char *tensor) {
 }
 
 void bd_model_sha256(const bd_model *model, char out[65]) {
-  bd_sha256(model->file.data, model->file.size, out);
-  forget_pages(model->file);
+  bd_digest_file(model->file, out);
 }
 
 // The layer, or BD_INVALID where there is no such one or it is refused.

@@ -33,7 +33,7 @@ typedef struct bd_layer {
   int64_t shape[8];   // of the stored tensor; rank 0 where a refused layer's is not known
   int rank;
   int64_t weights; // product of shape; 0 where not known
-  bd_dtype type;
+  bd_dtype type; // of a layer that is not refused
   const char *const *users; // node names, at least one
   int user_count;
   bool depthwise;      // a Conv with one input channel a group and more than one group
@@ -55,7 +55,7 @@ typedef struct bd_model_info {
   int64_t ir_version;
   int64_t opset;   // of the default domain; 0 where not said
   int64_t weights; // in the layers that are not refused
-  int node_count;
+  int node_count; // with those of subgraphs
   const bd_port *inputs, *outputs;
   int input_count, output_count;
 } bd_model_info;
@@ -77,14 +77,14 @@ int bd_model_nearest(const bd_model *model, const char *tensor);
 // SHA-256 of the file, in hexadecimal. Takes 1 ms a megabyte: not on the UI thread.
 void bd_model_sha256(const bd_model *model, char out[65]);
 
-// A layer's weights as floats, in stored order: a view of the file's own bytes where those are
-// float32, fresh memory otherwise. Release with bd_weights_free.
+// A layer's weights as floats, in stored order: a view of the model's own where those are float32,
+// fresh memory otherwise. Release with bd_weights_free, before the model is closed.
 typedef struct bd_weights {
   const float *data;
   size_t count;
   float *owned;
 } bd_weights;
-// BD_INVALID on a refused layer, and where the stored bytes do not fit the shape.
+// BD_INVALID on a refused layer; one whose stored bytes do not fit its shape is refused.
 bd_status bd_model_weights(const bd_model *model, int layer, bd_weights *out, bd_error *err);
 void bd_weights_free(bd_weights *weights);
 // SHA-256 over the layer's stored values, little-endian, in their own type.

@@ -6,7 +6,7 @@
 #include "core/model/layers.h"
 
 struct bd_model {
-  bd_bytes file;   // mapped
+  int file;        // its descriptor
   bd_arena *arena; // holds everything below
   Onnx__ModelProto *proto;
   bd_layers layers;

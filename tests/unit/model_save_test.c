@@ -238,6 +238,22 @@ static void over_itself(void **state) {
   unlink(path);
 }
 
+// Another program writes the file anew, shorter, while the model is open.
+static void cut_short_meanwhile(void **state) {
+  (void)state;
+  bd_bytes original = all_kinds();
+  const char *path = make_path();
+  bd_model *model;
+  char hash[65];
+  assert_int_equal(bd_file_write(path, original.data, original.size, NULL), BD_OK);
+  assert_int_equal(bd_model_open(path, &model, NULL), BD_OK);
+  assert_int_equal(truncate(path, 0), 0);
+  bd_model_sha256(model, hash);
+  assert_int_equal(strlen(hash), 64);
+  assert_same(saved(model, NULL, 0), original);
+  bd_model_close(model);
+}
+
 static void *read_on(void *arg) {
   const bd_model *model = arg;
   for (int round = 0; round < 300; round++)
@@ -272,8 +288,8 @@ static void readers_see_nothing(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
   const struct CMUnitTest tests[] = {
-      TEST(real_models), TEST(every_kind_of_field), TEST(unknown_fields),
-      TEST(refuses),     TEST(over_itself),         TEST(readers_see_nothing),
+      TEST(real_models), TEST(every_kind_of_field), TEST(unknown_fields),      TEST(refuses),
+      TEST(over_itself), TEST(cut_short_meanwhile), TEST(readers_see_nothing),
   };
   return cmocka_run_group_tests_name("model_save", tests, NULL, NULL);
 }
