@@ -19,9 +19,9 @@ static double run_cost(const bd_survivors *survivors, size_t from, size_t to, co
     *mean = bd_survivors_value(survivors, from);
     return 0;
   }
-  double count = (double)(to - from), sum = bd_prefix_sum(left, right);
-  *mean = survivors->index->stats.mean + sum / count;
-  return fmax(bd_prefix_square(left, right) - sum * sum / count, 0);
+  double count = (double)(to - from);
+  *mean = survivors->index->stats.median + bd_prefix_sum(left, right) / count;
+  return bd_prefix_spread(left, right, count);
 }
 
 double bd_run_cost(const bd_survivors *survivors, size_t from, size_t to, double *mean) {

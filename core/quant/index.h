@@ -19,6 +19,7 @@ typedef struct bd_stats {
   size_t zeros;    // exactly zero, of either sign
   size_t distinct; // values
   double min, max, mean;
+  double median;    // the value at count / 2 of the sorted ones
   double deviation; // of the population
   double energy;    // Σw²
 } bd_stats;
@@ -42,7 +43,8 @@ size_t bd_index_through(const bd_index *index, double x);
 // counts to the right, high itself to the last bin. O(bins log n).
 void bd_index_histogram(const bd_index *index, double low, double high, int bins, size_t *counts);
 
-// Sums of sorted values [from, to), centred: Σ(v − mean) and Σ(v − mean)², mean = stats.mean.
+// Sums of sorted values [from, to), centred: Σ(v − median) and Σ(v − median)². The median, because
+// one outlier moves the mean so far that the other values lose their digits.
 typedef struct bd_sums {
   double count, sum, square;
 } bd_sums;

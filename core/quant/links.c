@@ -1,5 +1,6 @@
 #include "core/quant/links.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -37,9 +38,7 @@ void bd_links_free(bd_links *links) {
 }
 
 static double raw_cost(const bd_edge *from, const bd_edge *to) {
-  double count = to->before - from->before;
-  double sum = bd_prefix_sum(&from->prefix, &to->prefix);
-  return bd_prefix_square(&from->prefix, &to->prefix) - sum * sum / count;
+  return bd_prefix_spread(&from->prefix, &to->prefix, to->before - from->before);
 }
 
 // Appends an edge at the place, unless it is the last one's.
@@ -49,7 +48,7 @@ static void add_edge(const bd_survivors *survivors, bd_links *links, size_t plac
   *edge = (bd_edge){
       .place = place, .before = (double)place, .prefix = bd_survivors_prefix(survivors, place)};
   if (links->m && !bd_survivors_same(survivors, edge[-1].place, place))
-    edge->own = fmax(raw_cost(edge - 1, edge), 0);
+    edge->own = raw_cost(edge - 1, edge);
   links->m++;
 }
 
@@ -182,11 +181,24 @@ static bd_status read_chain(const bd_links *links, bd_chain *chain, bd_error *er
   return BD_OK;
 }
 
-static double path_cost(const bd_links *links, const bd_chain *chain) {
-  double cost = 0;
-  for (int link = 0; link < chain->links; link++)
-    cost += bd_link_cost(links, chain->path[link], chain->path[link + 1]);
-  return cost;
+// What rounding may do to the cost of a link: plain doubles err by digits of the square, the wide
+// path by digits of the cost.
+static double link_noise(const bd_links *links, size_t i, size_t j, double cost) {
+  double square = bd_prefix_square(&links->edges[i].prefix, &links->edges[j].prefix);
+  return cost < BD_PREFIX_NARROW * square ? 4 * cost : 2 * square;
+}
+
+void bd_chain_measure(const bd_links *links, bd_chain *chain) {
+  double noise = 0;
+  chain->cost = 0;
+  for (int link = 0; link < chain->links; link++) {
+    size_t i = chain->path[link], j = chain->path[link + 1];
+    double cost = bd_link_cost(links, i, j);
+    chain->cost += cost;
+    noise += link_noise(links, i, j, cost);
+  }
+  double value = chain->cost + chain->links * chain->lambda;
+  chain->noise = DBL_EPSILON * (chain->links * value + noise);
 }
 
 bd_status bd_links_pass(bd_links *links, double lambda, const bd_cancel *cancel, bd_chain *out,
@@ -196,6 +208,6 @@ bd_status bd_links_pass(bd_links *links, double lambda, const bd_cancel *cancel,
   out->lambda = lambda;
   links->from[0] = 0;
   BD_TRY(read_chain(links, out, err));
-  out->cost = path_cost(links, out);
+  bd_chain_measure(links, out);
   return BD_OK;
 }

@@ -30,6 +30,7 @@ typedef struct bd_links {
 typedef struct bd_chain {
   double lambda;
   double cost;
+  double noise; // what rounding may have added to or taken from cost + λ·links
   int links;
   uint32_t *path;
 } bd_chain;
@@ -49,7 +50,11 @@ double bd_link_cost(const bd_links *links, size_t i, size_t j);
 bd_status bd_links_pass(bd_links *links, double lambda, const bd_cancel *cancel, bd_chain *out,
                         bd_error *err);
 
-// What bd_links_solve found: a chain of exactly k links, and the greatest L(λ) - kλ that was seen.
+// Fills cost and noise from path, links and lambda.
+void bd_chain_measure(const bd_links *links, bd_chain *chain);
+
+// What bd_links_solve found: a chain of exactly k links, and the greatest L(λ) - kλ that was
+// seen, less the noise.
 typedef struct bd_solution {
   bd_chain chain;
   double bound;

@@ -66,18 +66,15 @@ static int count_merged(const bd_runs *runs) {
   return merged;
 }
 
-// Σv² of the pruned: their sums are around the mean, so move them back to 0.
+// Σv² of the pruned: their sums are around the median, so move them back to 0.
 static double pruned_energy(const bd_survivors *survivors) {
   const bd_index *index = survivors->index;
-  bd_hole hole = survivors->hole;
-  if (hole.from == hole.to || index->values[hole.from] == index->values[hole.to - 1]) {
-    double value = hole.from == hole.to ? 0 : (double)index->values[hole.from];
-    return (double)survivors->gap * value * value;
-  }
-  bd_sums sums = bd_index_sums(index, hole.from, hole.to);
-  double mean = index->stats.mean + sums.sum / sums.count;
-  double spread = fmax(sums.square - sums.sum * sums.sum / sums.count, 0);
-  return spread + sums.count * mean * mean;
+  size_t from = survivors->hole.from, to = survivors->hole.to;
+  double count = (double)(to - from), first = from < to ? (double)index->values[from] : 0;
+  if (from == to || index->values[from] == index->values[to - 1]) return count * first * first;
+  const bd_prefix *left = &survivors->gap_from, *right = &survivors->gap_to;
+  double mean = index->stats.median + bd_prefix_sum(left, right) / count;
+  return bd_prefix_spread(left, right, count) + count * mean * mean;
 }
 
 // Weights that keep their cluster: what the move from the means to the levels costs.

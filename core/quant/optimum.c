@@ -46,7 +46,7 @@ static void take_solution(const bd_survivors *survivors, const bd_links *links,
   take_chain(survivors, links, &solution->chain, &clusters);
   if (clusters.sse < optimum->clusters.sse) optimum->clusters = clusters;
   double sse = optimum->clusters.sse;
-  optimum->proved = sse - solution->bound <= PROOF * sse;
+  optimum->proved = sse - solution->bound <= PROOF * sse || sse == 0;
   optimum->bound = optimum->proved ? sse : fmin(fmax(solution->bound, 0), sse);
 }
 

@@ -3,7 +3,7 @@
 #ifndef BD_QUANT_PREFIX_H
 #define BD_QUANT_PREFIX_H
 
-// Σ(v − mean) and Σ(v − mean)² of the values before a place.
+// Σ(v − median) and Σ(v − median)² of the values before a place.
 typedef struct bd_prefix {
   double sum, square;         // high parts
   double sum_low, square_low; // what the high parts lost
@@ -15,6 +15,13 @@ static inline void bd_wide_add(double *high, double *low, double value) {
   double part = total - *high;
   *low += (*high - (total - part)) + (value - part);
   *high = total;
+}
+
+// What value² lost in rounding (Veltkamp's split, Dekker's product).
+static inline double bd_square_low(double value) {
+  double wide = 134217729 * value; // 2^27 + 1
+  double high = wide - (wide - value), low = value - high;
+  return ((high * high - value * value) + 2 * (high * low)) + low * low;
 }
 
 static inline bd_prefix bd_prefix_plus(bd_prefix a, double sum, double square) {
@@ -40,6 +47,20 @@ static inline bd_prefix bd_prefix_minus(bd_prefix a, const bd_prefix *from, cons
   a.sum_low += from->sum_low - to->sum_low;
   a.square_low += from->square_low - to->square_low;
   return a;
+}
+
+// bd_prefix_spread in double-double throughout.
+double bd_prefix_wide_spread(const bd_prefix *from, const bd_prefix *to, double count);
+
+// Below this share of its square a spread is taken in double-double: plain doubles would leave
+// fewer than ten digits of it. Such a run is narrow and far from the median.
+#define BD_PREFIX_NARROW 1e-6
+
+// Squared error of a run around its own mean: ΔQ − ΔS² / ΔN.
+static inline double bd_prefix_spread(const bd_prefix *from, const bd_prefix *to, double count) {
+  double sum = bd_prefix_sum(from, to), square = bd_prefix_square(from, to);
+  double spread = square - sum * sum / count;
+  return spread < BD_PREFIX_NARROW * square ? bd_prefix_wide_spread(from, to, count) : spread;
 }
 
 #endif

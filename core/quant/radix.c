@@ -31,13 +31,19 @@ static bool count_digits(const float *values, size_t count, uint32_t *keys,
   return true;
 }
 
-static bool scatter(const uint32_t *from, size_t count, uint32_t *to, int digit,
-                    const size_t counts[BUCKETS], const bd_cancel *cancel) {
-  size_t next[BUCKETS], sum = 0;
+// Where each bucket begins.
+static void starts_of(const size_t counts[BUCKETS], size_t next[BUCKETS]) {
+  size_t sum = 0;
   for (int bucket = 0; bucket < BUCKETS; bucket++) {
     next[bucket] = sum;
     sum += counts[bucket];
   }
+}
+
+static bool scatter(const uint32_t *from, size_t count, uint32_t *to, int digit,
+                    const size_t counts[BUCKETS], const bd_cancel *cancel) {
+  size_t next[BUCKETS];
+  starts_of(counts, next);
   for (size_t i = 0; i < count; i++) {
     if (i % CHUNK == 0 && bd_cancelled(cancel)) return false;
     to[next[from[i] >> 8 * digit & 255]++] = from[i];
@@ -45,20 +51,25 @@ static bool scatter(const uint32_t *from, size_t count, uint32_t *to, int digit,
   return true;
 }
 
+// The last digit: keys become values again on the way.
+static bool scatter_values(const uint32_t *from, size_t count, float *to,
+                           const size_t counts[BUCKETS], const bd_cancel *cancel) {
+  size_t next[BUCKETS];
+  starts_of(counts, next);
+  for (size_t i = 0; i < count; i++) {
+    if (i % CHUNK == 0 && bd_cancelled(cancel)) return false;
+    to[next[from[i] >> 24]++] = value_of(from[i]);
+  }
+  return true;
+}
+
 bool bd_radix_sort(const float *values, size_t count, float *sorted, float *spare,
                    const bd_cancel *cancel) {
   size_t counts[DIGITS][BUCKETS];
-  uint32_t *keys = (uint32_t *)(void *)sorted, *other = (uint32_t *)(void *)spare;
-  if (!count_digits(values, count, keys, counts, cancel)) return false;
-  for (int digit = 0; digit < DIGITS; digit++) {
-    if (!scatter(keys, count, other, digit, counts[digit], cancel)) return false;
-    uint32_t *swap = keys;
-    keys = other;
-    other = swap;
-  }
-  for (size_t i = 0; i < count; i++) {
-    float value = value_of(keys[i]);
-    memcpy(&sorted[i], &value, sizeof value);
-  }
-  return true;
+  uint32_t *first = (uint32_t *)(void *)spare, *second = (uint32_t *)(void *)sorted;
+  return count_digits(values, count, second, counts, cancel) &&
+         scatter(second, count, first, 0, counts[0], cancel) &&
+         scatter(first, count, second, 1, counts[1], cancel) &&
+         scatter(second, count, first, 2, counts[2], cancel) &&
+         scatter_values(first, count, sorted, counts[3], cancel);
 }

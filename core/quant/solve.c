@@ -7,6 +7,7 @@
 
 enum { ROUNDS_MAX = 200 };
 
+static const double QUIET = 1e-11; // noise against cost that does no harm
 static const double TIE = 1e-14; // two values of L this close are one: the arithmetic's last digits
 
 typedef struct lambda_search {
@@ -43,9 +44,7 @@ static bd_status splice(const lambda_search *search, bd_chain *out, bd_error *er
   memcpy(out->path + ahead, fewer->path + link + 1, ((size_t)k + 1 - ahead) * sizeof *out->path);
   out->links = k;
   out->lambda = more->lambda;
-  out->cost = 0;
-  for (int i = 0; i < k; i++)
-    out->cost += bd_link_cost(search->links, out->path[i], out->path[i + 1]);
+  bd_chain_measure(search->links, out);
   return BD_OK;
 }
 
@@ -105,16 +104,43 @@ static bool is_tie(const lambda_search *search, const bd_chain *chain, double la
   return value_at(chain, lambda) >= expected - TIE * fabs(expected);
 }
 
+// One pass more, and what it says of the bound.
+static bd_status look(lambda_search *search, double lambda, const bd_cancel *cancel,
+                      bd_chain *chain, bd_error *err) {
+  BD_TRY(bd_links_pass(search->links, lambda, cancel, chain, err));
+  double bound = chain->cost + (chain->links - search->k) * lambda - chain->noise;
+  search->bound = fmax(search->bound, bound);
+  return BD_OK;
+}
+
+// A chain of k links at a λ that drowns its cost (beside a huge outlier): look again further down.
+// Any λ from F_k - F_k+1 on is low enough, so the chain's own cost is not too low.
+static bd_status settle(lambda_search *search, const bd_cancel *cancel, bd_chain *chain,
+                        bd_error *err) {
+  for (int round = 0; round < ROUNDS_MAX; round++) {
+    if (chain->noise <= QUIET * chain->cost || !(chain->cost > 0) || chain->lambda <= chain->cost)
+      break;
+    bd_chain lower = {0};
+    BD_TRY(look(search, chain->cost, cancel, &lower, err));
+    if (lower.links != search->k) {
+      narrow(search, &lower);
+      break;
+    }
+    free(chain->path);
+    *chain = lower;
+  }
+  return BD_OK;
+}
+
 static bd_status seek(lambda_search *search, double lambda, const bd_cancel *cancel,
                       bd_chain *found, bd_error *err) {
   bool crossed = false;
   for (int round = 0; round < ROUNDS_MAX; round++) {
     bd_chain chain = {0};
-    BD_TRY(bd_links_pass(search->links, lambda, cancel, &chain, err));
-    search->bound = fmax(search->bound, value_at(&chain, lambda) - search->k * lambda);
+    BD_TRY(look(search, lambda, cancel, &chain, err));
     if (chain.links == search->k) {
       *found = chain;
-      return BD_OK;
+      return settle(search, cancel, found, err);
     }
     bool tie = crossed && is_tie(search, &chain, lambda);
     bd_chain last = chain;
