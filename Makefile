@@ -43,6 +43,10 @@ LIB := $(BUILD)/libbitdial.a
 UNIT_BIN := $(UNIT_C:%.c=$(BUILD)/%)
 BENCH_BIN := $(BENCH_C:%.c=$(BUILD)/%)
 
+# `make V=1` shows the commands whole.
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1)')
+
 .PHONY: all run install test bench format sanitize pictures goldens clean deps test-deps unit
 all: $(BUILD)/bitdial
 
@@ -72,10 +76,12 @@ test-deps: $(BUILD)/.test-deps
 # The ONNX schema is libonnx-dev's own; protobuf-c makes plain C structs of it.
 $(GEN)/onnx/onnx.pb-c.h: $(BUILD)/.deps
 	@mkdir -p $(GEN)
-	protoc-c --proto_path=/usr/include --c_out=$(GEN) onnx/onnx.proto
+	$(call say,GEN  $@)
+	$(Q)protoc-c --proto_path=/usr/include --c_out=$(GEN) onnx/onnx.proto
 $(GEN)/onnx/onnx.pb-c.c: $(GEN)/onnx/onnx.pb-c.h
 $(GEN)/onnx/onnx.pb-c.o: $(GEN)/onnx/onnx.pb-c.c
-	$(CC) -std=c11 $(CFLAGS) $(SANITIZE) -I$(GEN) -c $< -o $@
+	$(call say,CC   $<)
+	$(Q)$(CC) -std=c11 $(CFLAGS) $(SANITIZE) -I$(GEN) -c $< -o $@
 # Themes go into the program, so that it is one file.
 $(GEN)/themes.c: $(THEMES) Makefile
 	@mkdir -p $(GEN)
@@ -83,20 +89,25 @@ $(GEN)/themes.c: $(THEMES) Makefile
 	for t in $(THEMES); do printf '{"%s",\n' "$$(basename $$t .json)"; \
 	sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$t; echo '},'; done; echo '{0, 0}};'; } > $@
 $(GEN)/themes.o: $(GEN)/themes.c
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c $< -o $@
+	$(call say,CC   $<)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c $< -o $@
 
 # --- the program --------------------------------------------------------------------------------
 $(BUILD)/%.o: %.c $(GEN)/onnx/onnx.pb-c.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(WARN) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC   $<)
+	$(Q)$(CC) $(CPPFLAGS) $(WARN) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 $(BUILD)/%.o: %.cc $(BUILD)/.deps
 	@mkdir -p $(@D)
-	$(CXX) $(CPPFLAGS) -DONNX_ML=1 -DONNX_NAMESPACE=onnx -std=c++17 -Wall -Wextra -Werror $(CFLAGS) $(SANITIZE) -MMD -MP -c $< -o $@
+	$(call say,CXX  $<)
+	$(Q)$(CXX) $(CPPFLAGS) -DONNX_ML=1 -DONNX_NAMESPACE=onnx -std=c++17 -Wall -Wextra -Werror $(CFLAGS) $(SANITIZE) -MMD -MP -c $< -o $@
 $(LIB): $(CORE_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR   $@)
+	$(Q)$(AR) rcs $@ $^
 $(BUILD)/bitdial: $(BUILD)/tui/main.o $(UI_OBJ) $(LIB)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(SCREEN_LIBS) $(LIBS) -o $@
+	$(call say,LINK $@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(SCREEN_LIBS) $(LIBS) -o $@
 
 run: all
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BUILD)/bitdial; else exec $(BUILD)/bitdial report samples/fashion.onnx; fi
@@ -108,7 +119,8 @@ install: all
 # --- tests --------------------------------------------------------------------------------------
 $(BUILD)/tests/unit/%: tests/unit/%.c $(UI_OBJ) $(LIB) $(BUILD)/.test-deps
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(WARN) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(UI_OBJ) $(LIB) $(LDFLAGS) -lcmocka $(SCREEN_LIBS) $(LIBS) -o $@
+	$(call say,LINK $@)
+	$(Q)$(CC) $(CPPFLAGS) $(WARN) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(UI_OBJ) $(LIB) $(LDFLAGS) -lcmocka $(SCREEN_LIBS) $(LIBS) -o $@
 unit: $(UNIT_BIN)
 test: $(BUILD)/.test-deps all unit
 	@BUILD=$(BUILD) /usr/bin/python3 tests/run.py
@@ -117,7 +129,8 @@ sanitize:
 	  SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' test
 $(BUILD)/tests/bench/%: tests/bench/%.c $(UI_OBJ) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(WARN) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(UI_OBJ) $(LIB) $(LDFLAGS) $(SCREEN_LIBS) $(LIBS) -o $@
+	$(call say,LINK $@)
+	$(Q)$(CC) $(CPPFLAGS) $(WARN) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(UI_OBJ) $(LIB) $(LDFLAGS) $(SCREEN_LIBS) $(LIBS) -o $@
 bench: $(BUILD)/.test-deps all $(BENCH_BIN)
 	@BUILD=$(BUILD) /usr/bin/python3 tests/bench/run.py
 
