@@ -111,8 +111,11 @@ static void draw_optimum(const bd_layer_state *state, bd_area row) {
   const char *init = choice_name(BD_FIELD_INIT, (int)result->setting.init);
   const char *method = choice_name(BD_FIELD_METHOD, (int)result->setting.method);
   char text[128], merged[BD_SHOW_SIZE];
-  if (isnan(result->optimum_ratio)) {
-    snprintf(text, sizeof text, "%s: no clustering to compare with the optimum", method);
+  bool clusters = bd_setting_clusters(&result->setting);
+  if (!clusters || isnan(result->optimum_ratio)) {
+    snprintf(text, sizeof text,
+             clusters ? "%s: looking for the optimum …" : "%s: no clustering, so no optimum",
+             clusters ? init : method);
     bd_print_start(row, 0, 0, BD_ROLE_DIM, text);
     return;
   }

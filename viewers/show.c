@@ -55,7 +55,8 @@ static void print_distance(char out[16], double ratio, bool up) {
 char *bd_show_optimum(char out[BD_SHOW_SIZE], const bd_result *result) {
   double ratio = result->optimum_ratio;
   char distance[16];
-  if (isnan(ratio) || ratio > 9999) return strcpy(out, none);
+  if (!bd_setting_clusters(&result->setting)) return strcpy(out, none);
+  if (isnan(ratio) || ratio > 9999) return strcpy(out, "…");
   if (result->proved && ratio < 1 + 1e-8) return strcpy(out, "✓");
   print_distance(distance, ratio, !result->proved);
   snprintf(out, BD_SHOW_SIZE, "%s%s", result->proved ? "" : "≤", distance);

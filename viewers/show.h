@@ -14,7 +14,7 @@ char *bd_show_sqnr(char out[BD_SHOW_SIZE], double db);
 // "50%", "12.5%", "–" for none.
 char *bd_show_prune(char out[BD_SHOW_SIZE], double ratio);
 // How far the clustering is from the optimum: "✓" proved optimal, "+.02%" or "×20" a proved
-// distance, "≤+.02%" at most that, "–" where there is no clustering or no bound.
+// distance, "≤+.02%" at most that, "…" not known yet, "–" where nothing is clustered.
 char *bd_show_optimum(char out[BD_SHOW_SIZE], const bd_result *result);
 // "208B", "20.3K", "1.2M": at most 5 columns, binary units.
 char *bd_show_bytes(char out[BD_SHOW_SIZE], double bytes);

@@ -56,14 +56,18 @@ static void test_distance_to_the_optimum(void **state) {
       {1.0101, false, "≤+1.1%"},
       {1.101, false, "≤+11%"},
       {20.2, false, "≤×21"},
-      {NAN, false, "–"},
-      {INFINITY, false, "–"},
+      {NAN, false, "…"},
+      {INFINITY, false, "…"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    bd_result result = {.optimum_ratio = cases[i].ratio, .proved = cases[i].proved};
+    bd_result result = {.setting = bd_setting_default(),
+                        .optimum_ratio = cases[i].ratio,
+                        .proved = cases[i].proved};
     char out[BD_SHOW_SIZE];
     assert_string_equal(bd_show_optimum(out, &result), cases[i].text);
-    assert_true(bd_show_columns(out) <= 7);
+    assert_true(bd_show_columns(out) <= 6);
+    result.setting.method = BD_LINEAR;
+    assert_string_equal(bd_show_optimum(out, &result), "–");
   }
 }
 
