@@ -95,8 +95,8 @@ bd_plan bd_columns_plan(const bd_longest *longest, int columns) {
   bd_plan plan = {0};
   natural_widths(longest, &plan);
   drop(&plan, columns);
-  grow(&plan, BD_COLUMN_SPARK, SPARK_USUAL, 1, columns);
   grow(&plan, BD_COLUMN_TENSOR, longest->tensor, 1, columns);
+  grow(&plan, BD_COLUMN_SPARK, SPARK_USUAL, 1, columns);
   int gap = total(&plan, 2) <= columns ? 2 : 1;
   grow(&plan, BD_COLUMN_SPARK, SPARK_MOST, gap, columns);
   place(&plan, gap);

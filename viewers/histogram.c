@@ -14,6 +14,7 @@
 enum {
   ZOOM_MOST = 12,
   DEVIATIONS = 8, // the window at first: so far to each side of the mean, where weights are
+  NEARLY = 6,     // eighths of a cell
   LEGEND_WIDTH = 25,
   LEGEND_FROM = 76,
 };
@@ -101,32 +102,32 @@ static int cell_eighths(int height, int row_from_below) {
   return eighths < 0 ? 0 : eighths > 8 ? 8 : eighths;
 }
 
+// The pruned part is shaded, so that it is told apart without colour; shades come in whole cells.
 static void draw_bar(const chart *plot, int column) {
   const bd_density *density = plot->density;
   int after = height(plot, density->after[column]);
   bool pruned = density->pruned[column] * 2 > density->after[column];
+  if (pruned && after > 0) after = after < 8 ? 8 : (after + 4) / 8 * 8;
   for (int i = 0; i * 8 < after; i++) {
-    int eighths = cell_eighths(after, i);
-    uint32_t glyph = bd_glyph_bar(plot->area.canvas, eighths);
-    if (pruned && eighths == 8) glyph = bd_glyph_shade(plot->area.canvas, 2);
+    uint32_t glyph = pruned ? bd_glyph_shade(plot->area.canvas, 2)
+                            : bd_glyph_bar(plot->area.canvas, cell_eighths(after, i));
     bd_put(plot->area, column, plot->area.rows - 1 - i, glyph,
            pruned ? BD_ROLE_PRUNED : BD_ROLE_AFTER);
   }
 }
 
-// The outline runs through the bars: its cell keeps a gap above the edge, so that it is seen there
-// without colour. Where both end in one cell the bar is shown, for they agree.
+// The outline of what was there. Above a bar the space between is shaded lightly. Within a bar the
+// edge's cell keeps a gap above it, so that it is seen without colour too; where both nearly agree
+// the bar alone is shown.
 static void draw_outline(const chart *plot, int column) {
   const bd_density *density = plot->density;
   int before = height(plot, density->before[column]), after = height(plot, density->after[column]);
-  if (before == 0) return;
-  int top = (before - 1) / 8, bar = after > 0 ? (after - 1) / 8 : -1;
+  int top = (before + 7) / 8 - 1, bar = (after + 7) / 8 - 1, bottom = plot->area.rows - 1;
+  if (before == 0 || top == bar || (before < after && after - before < NEARLY)) return;
   for (int i = bar + 1; i < top; i++)
-    bd_put(plot->area, column, plot->area.rows - 1 - i, bd_glyph_shade(plot->area.canvas, 1),
-           BD_ROLE_BEFORE);
-  if (top == bar) return;
+    bd_put(plot->area, column, bottom - i, bd_glyph_shade(plot->area.canvas, 1), BD_ROLE_BEFORE);
   int eighths = cell_eighths(before, top);
-  bd_put(plot->area, column, plot->area.rows - 1 - top,
+  bd_put(plot->area, column, bottom - top,
          bd_glyph_bar(plot->area.canvas, eighths < 8 ? eighths : 7), BD_ROLE_BEFORE);
 }
 
@@ -287,7 +288,7 @@ static void title(bd_view *view, const bd_desk *desk, bool ascii, char *out, siz
   if (layer->rank == 0) // a refused one
     snprintf(out, size, "%s  %s", name, op);
   else
-    snprintf(out, size, "%s  %s %s  %s", name, op, bd_show_shape(shape, sizeof shape, layer),
+    snprintf(out, size, "%s  %s %s %s", name, op, bd_show_shape(shape, sizeof shape, layer),
              bd_text_count(count, sizeof count, layer->weights));
 }
 

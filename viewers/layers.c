@@ -211,14 +211,14 @@ static bd_role cell_role(const bd_layer_state *state, bd_column column) {
   }
 }
 
-// The number, a gauge of as many eighths as there are bits, and the lock.
+// The number, a gauge that keeps a gap to the row above at 8 bits, and the lock.
 static void draw_bits(const bd_layer_state *state, bd_area area, int at, int row) {
   int bits = state->dial.setting.bits;
   bd_role role = cell_role(state, BD_COLUMN_BITS);
   bd_printf(area, at, row, role, "%2d", bits);
   if (bits <= BD_BITS_MAX) {
     int ramp = BD_ROLE_RAMP2 + clamp(bits, 2, BD_BITS_MAX) - 2;
-    bd_put(area, at + 2, row, bd_glyph_bar(area.canvas, bits), (bd_role)ramp);
+    bd_put(area, at + 2, row, bd_glyph_bar(area.canvas, bits > 1 ? bits - 1 : 1), (bd_role)ramp);
   }
   if (state->dial.locked)
     bd_put(area, at + 3, row, bd_glyph_sign(area.canvas, BD_SIGN_LOCK), BD_ROLE_WARN);

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+enum { TALLEST = 7 }; // eighths: a gap keeps the rows of the table apart
+
 void bd_spark_fill(bd_spark *spark, const bd_index *index) {
   const bd_stats *stats = bd_index_stats(index);
   double low = fmax(stats->min, stats->mean - 3 * stats->deviation);
@@ -37,7 +39,7 @@ void bd_spark_draw(const bd_spark *spark, bd_area area, int column, int row, int
     most = fmax(most, cell_height(spark, i, width));
   for (int i = 0; i < width && most > 0; i++) {
     double height = cell_height(spark, i, width);
-    int eighths = height > 0 ? (int)fmax(1, round(height / most * 8)) : 0;
+    int eighths = height > 0 ? (int)fmax(1, round(height / most * TALLEST)) : 0;
     bd_put(area, column + i, row, bd_glyph_bar(area.canvas, eighths), role);
   }
 }
