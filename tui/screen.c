@@ -137,6 +137,8 @@ static void set_up(bd_screen *screen) {
   keypad(stdscr, TRUE);
   nodelay(stdscr, TRUE);
   leaveok(stdscr, TRUE);
+  // Shifting cells would fill the gap with the terminal's own background, not the theme's.
+  idcok(stdscr, FALSE);
   curs_set(0);
   if (!getenv("ESCDELAY")) set_escdelay(ESCAPE_MS);
   define_key("\033[200~", KEY_PASTE_BEGIN);
