@@ -79,7 +79,7 @@ static void known_shape(const bd_value *value, bd_shape *shape) {
   *shape = (bd_shape){.count = 0};
   if (value->origin == BD_FROM_INPUT) declared_shape(value->port, shape);
   if (value->origin != BD_FROM_CONSTANTS || !bd_node_is(value->node, "ConstantOfShape")) return;
-  if (value->argument->origin != BD_FROM_FILE) return;
+  if (!value->argument || value->argument->origin != BD_FROM_FILE) return;
   int64_t dims[BD_RANK_MAX];
   char why[BD_WHY];
   int rank = bd_stored_integers(&value->argument->stored, dims, BD_RANK_MAX);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 bd_value *bd_scope_find(const bd_scope *scope, const char *name) {
-  for (; scope; scope = scope->parent) {
+  for (; *name && scope; scope = scope->parent) {
     bd_value *value = bd_names_get(&scope->names, name);
     if (value) return value;
   }

@@ -40,7 +40,7 @@ struct bd_scope {
 // know its arena; the caller clears it in every case.
 bool bd_scope_enter(bd_scope *scope, const Onnx__GraphProto *graph);
 
-// The value of a name here or in a graph around, or NULL.
+// The value of a name here or in a graph around, or NULL. The empty name stands for nothing.
 bd_value *bd_scope_find(const bd_scope *scope, const char *name);
 
 // Makes a value that stands for nothing yet and binds it to the name, unless that has one already.

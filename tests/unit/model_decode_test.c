@@ -101,6 +101,56 @@ static void random_flips(void **state) {
   assert_true(opened > 100 && opened < 4900); // both ways were tried
 }
 
+// A graph of random operators over a few names, each of which may be stored, computed, given or
+// nothing at all; some nodes hold graphs.
+static void fill_randomly(Onnx__GraphProto *graph, bd_rng *rng, int depth) {
+  static const char *const ops[] = {
+      "Conv",    "Gemm", "MatMul",    "LSTM",   "Gather",   "Identity", "Reshape",
+      "Squeeze", "Cast", "Transpose", "Concat", "Constant", "If",       "ConstantOfShape",
+      "Neg",     "Add",  ""};
+  static const char *const names[] = {"a", "b", "c", "d", "e", "f", "-"};
+  enum { OPS = sizeof ops / sizeof *ops, NAMES = sizeof names / sizeof *names };
+#define ANY(list, count) list[bd_rng_next(rng) % (count)]
+  for (uint64_t left = bd_rng_next(rng) % 3; left; left--)
+    make_weight(arena, graph, ANY(names, NAMES), "2 1 2");
+  for (uint64_t left = bd_rng_next(rng) % 3; left; left--)
+    make_input(arena, graph, ANY(names, NAMES));
+  for (uint64_t left = bd_rng_next(rng) % 12; left; left--) {
+    char inputs[16] = "", outputs[16] = "";
+    for (uint64_t i = bd_rng_next(rng) % 4; i; i--)
+      strcat(strcat(inputs, ANY(names, NAMES)), " ");
+    for (uint64_t i = bd_rng_next(rng) % 3; i; i--)
+      strcat(strcat(outputs, ANY(names, NAMES)), " ");
+    Onnx__NodeProto *node =
+        make_node(arena, graph, ANY(ops, OPS), ANY(names, NAMES), inputs, outputs);
+    if (strcmp(node->op_type, "If") == 0 && depth < 4)
+      fill_randomly(make_branch(arena, node, "then_branch"), rng, depth + 1);
+    if (strcmp(node->op_type, "Constant") == 0)
+      make_attribute(arena, node, "value", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR)->t =
+          make_weight(arena, make_graph(arena), "k", "3");
+  }
+#undef ANY
+}
+
+static void random_graphs(void **state) {
+  (void)state;
+  bd_rng rng = bd_rng_seed(2, 0);
+  int layers = 0;
+  for (int round = 0; round < 2000; round++) {
+    Onnx__ModelProto *made = make_model(arena);
+    fill_randomly(made->graph, &rng, 0);
+    bd_model *model = make_opened(arena, made);
+    exercise(model);
+    for (int i = 0; i < bd_model_layer_count(model); i++)
+      assert_int_equal(bd_model_find(model, bd_model_layer(model, i)->tensor), i);
+    layers += bd_model_layer_count(model);
+    bd_model_close(model);
+    bd_arena_free(arena);
+    arena = bd_arena_new(0);
+  }
+  if (layers < 1000) fail_msg("only %d layers were made", layers);
+}
+
 static void assert_says(const void *data, size_t size, const char *what) {
   bd_model *model;
   bd_error err = {""};
@@ -184,7 +234,7 @@ static void swelling(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
   const struct CMUnitTest tests[] = {
-      TEST(every_prefix), TEST(random_flips), TEST(foreign_files),
+      TEST(every_prefix), TEST(random_flips), TEST(random_graphs), TEST(foreign_files),
       TEST(no_files),     TEST(deep_nesting), TEST(swelling),
   };
   return cmocka_run_group_tests_name("model_decode", tests, NULL, NULL);

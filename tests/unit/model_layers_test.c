@@ -403,11 +403,22 @@ static void odd_graphs(void **state) {
   make_weight(arena, graph, "twice", "3 4");
   make_node(arena, graph, "MatMul", "t", "x twice", "twice");
   make_node(arena, graph, "MatMul", "u", "x twice", "v");
+  make_weight(arena, graph, "", "2 2");
   open_with(4);
   assert_refused(0, "a", "while the network runs");
   assert_refused(1, "s", "while the network runs");
   assert_refused(2, "k", "while the network runs");
   assert_int_equal(layer(3)->user_count, 2);
+}
+
+static void input_left_out(void **state) {
+  (void)state;
+  make_weight(arena, model->graph, "w", "2 2");
+  make_node(arena, model->graph, "ConstantOfShape", NULL, "- w", "shapeless");
+  make_node(arena, model->graph, "Conv", "v", "x shapeless", "y");
+  make_node(arena, model->graph, "Gather", "g", "shapeless x", "z");
+  open_with(1);
+  assert_refused(0, "shapeless", "ConstantOfShape");
 }
 
 static void long_chain(void **state) {
@@ -439,6 +450,7 @@ int main(void) {
       TEST(shape_of_constant_of_shape),
       TEST(ports),
       TEST(odd_graphs),
+      TEST(input_left_out),
       TEST(long_chain),
   };
   return cmocka_run_group_tests_name("model_layers", tests, NULL, NULL);
