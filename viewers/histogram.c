@@ -224,6 +224,10 @@ static void draw_legend(const legend *text, const chart *plot, bd_area area) {
   if (text->levels[0]) swatch(area, 0, ++row, " ┴", BD_ROLE_LEVEL, text->levels);
   bd_print(area, 0, ++row, BD_ROLE_DIM, text->scale);
   if (plot->clipped) swatch(area, 0, ++row, " ▲", BD_ROLE_WARN, "more than that");
+  bd_area rest = bd_area_part(area, 0, row + 2, area.columns, area.rows - row - 2);
+  if (text->levels[0] && rest.rows >= 3)
+    bd_print_wrapped(rest, BD_ROLE_DIM,
+                     "after: the weights of a level, spread over the values it stands for");
 }
 
 // In one or two rows above the plot.
