@@ -10,6 +10,7 @@
 #include "tui/help.h"
 #include "tui/leave.h"
 #include "tui/prompt.h"
+#include "tui/rescue.h"
 #include "tui/script.h"
 
 #include <stdio.h>
@@ -250,6 +251,7 @@ static bd_status write_config(bd_ui *ui, const char *argument, bd_error *err) {
   char path[512];
   BD_TRY(writable(ui, err));
   BD_TRY(bd_session_save(ui->desk.session, given(argument) ? argument : NULL, err));
+  if (!ui->scripted) bd_rescue_forget(ui->desk.session);
   bd_text_escape(path, sizeof path, bd_session_config_path(ui->desk.session));
   bd_desk_say(&ui->desk, "saved %s", path);
   return BD_OK;
@@ -260,6 +262,14 @@ static bd_status load_config(bd_ui *ui, const char *argument, bd_error *err) {
   BD_TRY(need(argument, "load takes the path of a config", err));
   BD_TRY(bd_session_load(ui->desk.session, argument, err));
   bd_desk_say(&ui->desk, "read %s", bd_text_escape(path, sizeof path, argument));
+  return BD_OK;
+}
+
+static bd_status rescue(bd_ui *ui, const char *argument, bd_error *err) {
+  (void)argument;
+  BD_TRY(writable(ui, err)); // what was kept is removed
+  BD_TRY(bd_rescue_take(ui->desk.session, err));
+  bd_desk_say(&ui->desk, "the edits are back, not saved yet");
   return BD_OK;
 }
 
@@ -357,6 +367,7 @@ static bd_status (*const actions[BD_DO_COUNT])(bd_ui *ui, const char *argument, 
     [BD_DO_HELP] = help,
     [BD_DO_WRITE] = write_config,
     [BD_DO_LOAD] = load_config,
+    [BD_DO_RESCUE] = rescue,
     [BD_DO_COPY] = copy,
     [BD_DO_COPY_ROW] = copy_row,
     [BD_DO_SAVE_SCREEN] = save_screen,

@@ -1,6 +1,7 @@
 #include "tui/app.h"
 
 #include "tui/clipboard.h"
+#include "tui/rescue.h"
 #include "tui/screen.h"
 #include "tui/script.h"
 #include "tui/signals.h"
@@ -124,10 +125,21 @@ static int sleep_ms(const struct app *app) {
   return app->urgent || left < 0 ? 0 : (int)left;
 }
 
+static void offer_rescue(bd_ui *ui) {
+  if (!bd_rescue_waits(ui->desk.session)) return;
+  bd_desk_say(&ui->desk, "an earlier run left unsaved edits: :rescue takes them back");
+}
+
+// Edits that nobody was asked about are kept for the next run.
+static void keep_edits(const struct app *app) {
+  if (app->ended_by && !app->ui->desk.read_only) bd_rescue_keep(app->ui->desk.session);
+}
+
 static bd_status run(struct app *app, bd_error *err) {
   struct pollfd files[] = {{STDIN_FILENO, POLLIN, 0},
                            {bd_signals_fd(), POLLIN, 0},
                            {bd_session_wake_fd(app->ui->desk.session), POLLIN, 0}};
+  offer_rescue(app->ui);
   BD_TRY(draw(app, err));
   while (!app->ui->done && !app->ended_by) {
     if (poll(files, 3, sleep_ms(app)) > 0) {
@@ -142,19 +154,29 @@ static bd_status run(struct app *app, bd_error *err) {
   return app->ended_by == SIGINT ? BD_CANCELLED : BD_OK;
 }
 
-static bd_status run_in_terminal(struct app *app, const bd_explore_options *options,
-                                 bd_error *err) {
+static bd_status run_on_screen(struct app *app, const bd_explore_options *options, bd_error *err) {
   BD_TRY(bd_screen_open(!options->no_mouse, &app->screen, err));
   if (bd_screen_colours(app->screen) < 8) app->ui->mono = true;
   bd_status status = app->ui->mono ? bd_theme_load("mono", &app->ui->theme, err) : BD_OK;
-  if (status == BD_OK) status = bd_signals_open(err);
-  if (status == BD_OK) {
-    status = run(app, err);
-    bd_signals_close();
-  }
+  if (status == BD_OK) status = run(app, err);
   bd_screen_close(app->screen);
+  keep_edits(app);
   bd_ui_remember(app->ui);
   return status;
+}
+
+static bd_status run_in_terminal(struct app *app, const bd_explore_options *options,
+                                 bd_error *err) {
+  // Before the screen: curses takes only those signals that nobody else has.
+  BD_TRY(bd_signals_open(err));
+  bd_status status = run_on_screen(app, options, err);
+  bd_signals_close();
+  return status;
+}
+
+static void die_by(int number) {
+  signal(number, SIG_DFL);
+  raise(number);
 }
 
 static bool wants_no_colour(const bd_explore_options *options) {
@@ -179,6 +201,6 @@ bd_status bd_explore(const bd_explore_options *options, bd_error *err) {
   }
   bd_ui_free(app.ui);
   bd_session_free(options->session);
-  if (app.ended_by == SIGTERM || app.ended_by == SIGHUP) raise(app.ended_by);
+  if (app.ended_by == SIGTERM || app.ended_by == SIGHUP) die_by(app.ended_by);
   return status;
 }

@@ -3,27 +3,41 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { PLACES = 3, ENTRIES_MAX = 48 };
+
 // One entry of the footer: rows that follow each other with the same label share it ("+ - bits").
 struct entry {
   const char *keys[2]; // the second may be NULL
   const char *label;
 };
 
-// The entry at row *index, which moves past it. False: there are no more.
-static bool next_entry(int *index, int focus, struct entry *out) {
-  *out = (struct entry){{NULL, NULL}, NULL};
-  for (;; (*index)++) {
-    bd_binding row = bd_key_row(*index);
-    if (!row.command) return out->label != NULL;
-    bool here = row.command->label && row.command->keys[0] && (row.panel < 0 || row.panel == focus);
-    if (!out->label) {
-      if (here) *out = (struct entry){{row.command->keys, NULL}, row.command->label};
-    } else if (here && !out->keys[1] && strcmp(row.command->label, out->label) == 0) {
-      out->keys[1] = row.command->keys;
-    } else {
-      return true;
+// Where a row stands in the footer: what everybody needs, then the panel's own, then the rest.
+// -1: not there.
+static int place_of(bd_binding row, int focus) {
+  if (!row.command->label || !row.command->keys[0]) return -1;
+  if (row.panel >= 0) return row.panel == focus ? 1 : -1;
+  return row.command->id <= BD_DO_QUIT ? 0 : 2;
+}
+
+static bool joins(const struct entry *entry, const bd_command *command) {
+  return !entry->keys[1] && strcmp(entry->label, command->label) == 0;
+}
+
+// All entries, in order. Returns how many.
+static int gather(int focus, struct entry entries[ENTRIES_MAX]) {
+  int count = 0;
+  for (int place = 0; place < PLACES; place++) {
+    for (int i = 0; bd_key_row(i).command; i++) {
+      const bd_command *command = bd_key_row(i).command;
+      if (place_of(bd_key_row(i), focus) != place) continue;
+      if (count > 0 && joins(&entries[count - 1], command)) {
+        entries[count - 1].keys[1] = command->keys;
+      } else if (count < ENTRIES_MAX) {
+        entries[count++] = (struct entry){{command->keys, NULL}, command->label};
+      }
     }
   }
+  return count;
 }
 
 static int entry_width(const struct entry *entry) {
@@ -44,13 +58,13 @@ static int draw_entry(bd_area area, int column, const struct entry *entry) {
   return bd_print(area, column + 1, 0, BD_ROLE_DIM, entry->label);
 }
 
-// As many entries as fit, in the order of the table: what stands first there is needed most.
+// As many entries as fit.
 static void draw_keys(bd_area area, int focus) {
-  struct entry entry;
-  int column = 0;
-  for (int index = 0; next_entry(&index, focus, &entry);) {
-    if (column + entry_width(&entry) > area.columns) continue;
-    column = draw_entry(area, column, &entry) + 2;
+  struct entry entries[ENTRIES_MAX];
+  int count = gather(focus, entries), column = 0;
+  for (int i = 0; i < count; i++) {
+    if (column + entry_width(&entries[i]) > area.columns) continue;
+    column = draw_entry(area, column, &entries[i]) + 2;
   }
 }
 

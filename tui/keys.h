@@ -46,6 +46,7 @@
   X(SET, "set", "", NULL, "FIELD VALUE", "set any field of the setting")                           \
   X(SELECT, "select", "", NULL, "TENSOR", "take a layer in hand by its name")                      \
   X(LOAD, "load", "", NULL, "FILE", "read a config made for this model")                           \
+  X(RESCUE, "rescue", "", NULL, NULL, "take back edits that an earlier run could not save")        \
   X(LEAVE, "quit!", "", NULL, NULL, "leave without saving")                                        \
   X(SAVE_SCREEN, "save-screen", "", NULL, "FILE", "write the screen as text, and its roles below") \
   X(WAIT, "wait", "", NULL, NULL, "in a script: until no job is running")
