@@ -1,0 +1,389 @@
+#!/usr/bin/python3
+"""The explorer in a real pseudo-terminal: start, dials, resize, suspend, every way out."""
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from goldens import MODEL, PROGRAM  # noqa: E402
+from terminal import Terminal  # noqa: E402
+
+COLOUR = re.compile(rb"\x1b\[(?:\d+;)*(?:[349][0-7]|10[0-7]|[34]8)(?:;\d+)*m")
+tests = []
+
+
+def test(function):
+    tests.append(function)
+    return function
+
+
+class Place:
+    """A folder with a copy of the sample, and an explorer on it."""
+
+    def __enter__(self):
+        self.folder = tempfile.mkdtemp()
+        self.model = os.path.join(self.folder, "model.onnx")
+        shutil.copy(MODEL, self.model)
+        self.terminals = []
+        return self
+
+    def __exit__(self, *_):
+        for terminal in self.terminals:
+            terminal.close()
+        shutil.rmtree(self.folder)
+
+    def environment(self):
+        return {"XDG_STATE_HOME": os.path.join(self.folder, "state"),
+                "XDG_CONFIG_HOME": os.path.join(self.folder, "config")}
+
+    def open(self, *options, command=None, **more):
+        more.setdefault("environment", {}).update({**self.environment(), **more["environment"]})
+        terminal = Terminal(command or [PROGRAM, self.model, *options], **more)
+        self.terminals.append(terminal)
+        return terminal
+
+    def start(self, *options, **more):
+        terminal = self.open(*options, **more)
+        terminal.wait_for("layers")
+        return terminal
+
+    def config(self):
+        return self.model + ".bitdial.json"
+
+
+def leaves(terminal, code):
+    got = terminal.wait_exit()
+    assert got == code, f"exit {got}, expected {code}\n{terminal.text()}"
+    assert not terminal.restored(), f"left behind: {terminal.restored()}"
+
+
+@test
+def quits_at_once_without_edits(place):
+    terminal = place.start()
+    terminal.type("q")
+    leaves(terminal, 0)
+
+
+@test
+def a_dial_is_shown_with_its_result(place):
+    terminal = place.start()
+    terminal.wait_for("4.0")
+    terminal.type("----")
+    terminal.wait(lambda text: "▸" in text and " 4▄" in text, "4 bits")
+    terminal.wait_until_gone(" job")
+    terminal.type("u")
+    terminal.wait_for("undone: bits")
+    terminal.type("q")
+    terminal.wait_for("unsaved edits:")
+    terminal.type("q")
+    leaves(terminal, 0)
+
+
+@test
+def leaving_asks_and_can_stay_or_save(place):
+    terminal = place.start()
+    terminal.type("-q")
+    terminal.wait_for("unsaved edits:")
+    terminal.type("\x1b")
+    terminal.wait_until_gone("unsaved edits:")
+    terminal.type("q")
+    terminal.wait_for("unsaved edits:")
+    assert not os.path.exists(place.config())
+    terminal.type("w")
+    leaves(terminal, 0)
+    assert os.path.exists(place.config())
+
+
+@test
+def an_edit_undone_is_no_edit(place):
+    terminal = place.start()
+    terminal.type("-uq")
+    leaves(terminal, 0)
+
+
+@test
+def follows_every_size(place):
+    terminal = place.start()
+    for columns, rows, words in ((120, 40, "error"), (5, 2, "needs"), (40, 12, "needs 60×16, has 40×12"),
+                                 (1, 1, "n"), (200, 60, "error"), (80, 24, "histogram")):
+        terminal.resize(columns, rows)
+        terminal.wait_for(words)
+    terminal.type("q")
+    leaves(terminal, 0)
+
+
+@test
+def too_small_takes_q_alone_and_asks_once(place):
+    terminal = place.start()
+    terminal.type("-")
+    terminal.wait_for(" *")
+    terminal.resize(50, 10)
+    terminal.wait_for("needs 60×16, has 50×10")
+    terminal.type("w-")
+    terminal.type("q")
+    terminal.wait_for("unsaved edits: q again leaves")
+    assert not os.path.exists(place.config())
+    terminal.type("q")
+    leaves(terminal, 0)
+
+
+@test
+def stops_and_goes_on_under_a_shell(place):
+    terminal = place.open(command=["/bin/bash", "--norc", "--noprofile", "-i"], environment={"PS1": "shell> "})
+    terminal.wait_for("shell>")
+    at_prompt = terminal.modes()
+    terminal.type(shlex.join([PROGRAM, place.model]) + "\n")
+    terminal.wait_for("histogram")
+    terminal.type("\x1a")
+    terminal.wait_for("Stopped")
+    terminal.pump(0.1)
+    assert terminal.modes() == at_prompt, "the shell got another terminal back"
+    assert set(terminal.restored()) <= {"terminal modes", "bracketed paste"}, terminal.restored()
+    terminal.type("fg\n")
+    terminal.wait_for("histogram")
+    terminal.type("-")
+    terminal.wait_for(" 7▇")
+    terminal.type("qq")
+    terminal.wait_for("shell>")
+    assert "alternate screen" not in terminal.restored()
+    terminal.type("echo code=$?\n")
+    terminal.wait_for("code=0")
+
+
+def ends_by(place, number):
+    terminal = place.start()
+    terminal.type("-")
+    terminal.wait_for(" *")
+    terminal.kill(number)
+    leaves(terminal, -number)
+    return terminal
+
+
+@test
+def sigterm_leaves_the_terminal_clean(place):
+    ends_by(place, signal.SIGTERM)
+
+
+@test
+def sighup_leaves_the_terminal_clean(place):
+    ends_by(place, signal.SIGHUP)
+
+
+@test
+def unsaved_edits_survive_sigterm(place):
+    ends_by(place, signal.SIGTERM)
+    terminal = place.start()
+    terminal.wait_for(":rescue")
+    terminal.type(":rescue\r")
+    terminal.wait_for(" 7▇")
+    terminal.type("w")
+    terminal.wait_for("saved")
+    terminal.type("q")
+    leaves(terminal, 0)
+    terminal = place.start()
+    terminal.pump(0.3)
+    assert ":rescue" not in terminal.text()
+
+
+@test
+def a_crash_leaves_the_terminal_clean(place):
+    for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGQUIT):
+        terminal = place.start()
+        terminal.kill(number)
+        leaves(terminal, -number)
+
+
+@test
+def interrupt_is_130(place):
+    terminal = place.start()
+    terminal.type("\x03")
+    leaves(terminal, 130)
+
+
+@test
+def interrupt_asks_where_edits_are_not_saved(place):
+    terminal = place.start()
+    terminal.type("-")
+    terminal.wait_for(" *")
+    terminal.type("\x03")
+    terminal.wait_for("unsaved edits:")
+    terminal.type("\x03")
+    leaves(terminal, 130)
+
+
+@test
+def a_terminal_that_goes_away_ends_it(place):
+    terminal = place.start()
+    os.close(terminal.master)
+    assert terminal.process.wait(20) == -signal.SIGHUP
+    terminal.master = os.open("/dev/null", os.O_RDONLY)
+
+
+@test
+def the_mouse_selects_and_scrolls(place):
+    terminal = place.start()
+    terminal.type("\x1b[<0;10;6M\x1b[<0;10;6m")  # the third layer
+    terminal.wait(lambda text: text.splitlines()[5].startswith("▸"), "the third layer in hand")
+    terminal.type("\x1b[<65;10;5M")
+    terminal.wait(lambda text: not text.splitlines()[5].startswith("▸") or "▸" in text, "the wheel")
+    terminal.type("\x1b[<0;10;16M\x1b[<0;10;16m")  # the histogram
+    terminal.wait_for("o log")
+    terminal.type("q")
+    leaves(terminal, 0)
+
+
+@test
+def no_mouse_leaves_it_to_the_terminal(place):
+    terminal = place.start("--no-mouse")
+    terminal.pump(0.1)
+    assert b"1000h" not in terminal.raw
+    terminal.type("q")
+    leaves(terminal, 0)
+
+
+@test
+def pasted_text_goes_to_a_prompt_only(place):
+    terminal = place.start()
+    terminal.type("\x1b[200~---q\x1b[201~")
+    terminal.type(":\x1b[200~bits 3\x1b[201~")
+    terminal.wait_for(":bits 3")
+    assert " *" not in terminal.text().splitlines()[0]
+    terminal.type("\r")
+    terminal.wait_for(" 3▃")
+    terminal.type(":q!\r")
+    leaves(terminal, 0)
+
+
+@test
+def arrows_and_escape_are_told_apart(place):
+    terminal = place.start()
+    terminal.type("\x1bOB\x1bOB")
+    terminal.wait(lambda text: text.splitlines()[5].startswith("▸"), "two down")
+    terminal.type(":bi")
+    terminal.wait_for(":bi")
+    terminal.type("\x1b")
+    terminal.wait_until_gone(":bi")
+    terminal.type("q")
+    leaves(terminal, 0)
+
+
+@test
+def copies_through_the_terminal(place):
+    terminal = place.start()
+    terminal.type("y")
+    terminal.wait_for("copied:")
+    assert b"\x1b]52;c;" in terminal.raw
+    terminal.type("q")
+    leaves(terminal, 0)
+
+
+@test
+def remembers_theme_and_commands(place):
+    terminal = place.start()
+    terminal.type(":theme light\r")
+    terminal.wait_for("theme light")
+    terminal.type("q")
+    leaves(terminal, 0)
+    with open(os.path.join(place.folder, "state/bitdial/state.json"), encoding="utf-8") as state:
+        assert '"light"' in state.read()
+    terminal = place.start()
+    terminal.type(":\x1bOA")
+    terminal.wait_for(":theme light")
+    terminal.type("\x1b")
+    terminal.wait_until_gone(":theme light")
+    terminal.type("t")
+    terminal.wait_for("theme ")
+    terminal.type("q")
+    leaves(terminal, 0)
+
+
+@test
+def read_only_writes_nothing(place):
+    before = sorted(os.listdir(place.folder))
+    terminal = place.start("--read-only")
+    terminal.type("t-w")
+    terminal.wait_for("nothing is written")
+    terminal.type("qq")
+    leaves(terminal, 0)
+    assert sorted(os.listdir(place.folder)) == before
+
+
+@test
+def no_colour_means_none(place):
+    for terminal in (place.start("--no-color"), place.start(environment={"NO_COLOR": "1"}), place.start(term="vt100")):
+        terminal.pump(0.2)
+        terminal.type("q")
+        leaves(terminal, 0)
+        assert not COLOUR.search(terminal.raw), COLOUR.search(terminal.raw)
+
+
+@test
+def few_colours_work(place):
+    for term in ("xterm", "linux", "screen", "rxvt", "tmux-256color"):
+        terminal = place.start(term=term)
+        terminal.wait_for("bits")
+        terminal.type("q")
+        got = terminal.wait_exit()
+        assert got == 0 and terminal.modes() == terminal.before, term
+
+
+@test
+def another_locale_gets_ascii(place):
+    terminal = place.start(environment={"LC_ALL": "C"})
+    terminal.pump(0.2)
+    assert all(byte < 128 for byte in terminal.raw)
+    terminal.type("q")
+    leaves(terminal, 0)
+
+
+def one_line(terminal, code, words):
+    assert terminal.wait_exit() == code
+    lines = terminal.text().strip().splitlines()
+    joined = "".join(lines)  # a long line wraps
+    assert joined.startswith("bitdial: ") and words in joined, joined
+    assert b"1049" not in terminal.raw and terminal.modes() == terminal.before
+
+
+@test
+def an_unknown_terminal_is_one_line(place):
+    one_line(place.open(term="no-such-terminal", columns=200), 2, "'no-such-terminal'")
+    one_line(place.open(term="dumb", columns=200), 2, "'dumb'")
+    one_line(place.open(environment={"TERM": ""}, columns=200), 2, "TERM")
+
+
+@test
+def a_wrong_theme_is_one_line(place):
+    one_line(place.open("--theme", "no-such", columns=200), 2, "'no-such'")
+
+
+@test
+def no_terminal_is_one_line(place):
+    done = subprocess.run([PROGRAM, place.model], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and "bitdial report" in done.stderr, done.stderr
+
+
+def main():
+    failed = 0
+    for number, function in enumerate(tests, 1):
+        try:
+            with Place() as place:
+                function(place)
+            why = ""
+        except Exception:  # every failure is a line of the report
+            why = traceback.format_exc()
+        print("not ok" if why else "ok", number, "-", function.__name__.replace("_", " "), flush=True)
+        for line in why.splitlines():
+            print("#", line)
+        failed += bool(why)
+    print(f"1..{len(tests)}")
+    sys.exit(1 if failed else 0)
+
+
+main()
