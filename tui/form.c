@@ -194,22 +194,19 @@ static void draw_note(const struct form *form, bd_area area) {
 static void form_draw(void *state, bd_ui *ui, bd_area screen) {
   struct form *form = state;
   (void)ui;
-  int columns = screen.columns < WIDTH ? screen.columns : WIDTH, rows = ROWS + 4;
+  int columns = screen.columns < WIDTH ? screen.columns : WIDTH, rows = ROWS + 5;
   bd_area box =
       bd_area_part(screen, (screen.columns - columns) / 2, (screen.rows - rows) / 2, columns, rows);
-  for (int row = 0; row < rows; row++) {
-    for (int column = 0; column < columns; column++)
-      bd_put(box, column, row, ' ', BD_ROLE_TEXT);
-  }
+  bd_clear(box, BD_ROLE_TEXT);
   bd_rule(box, 0, 0, columns, false, BD_ROLE_RULE);
   int column = bd_print(box, 1, 0, BD_ROLE_FOCUS, " settings of ");
   column = bd_print_fit(box, column, 0, columns - column - 3, BD_ROLE_FOCUS, form->names);
   bd_put(box, column, 0, ' ', BD_ROLE_FOCUS);
   for (int row = 0; row < ROWS; row++)
     draw_row(form, row, bd_area_part(box, 0, row + 1, columns, 1));
-  draw_note(form, bd_area_part(box, NAME_COLUMN, ROWS + 1, columns - 2 * NAME_COLUMN, 1));
-  draw_hints(bd_area_part(box, 0, ROWS + 2, columns, 1));
-  bd_rule(box, 0, ROWS + 3, columns, false, BD_ROLE_RULE);
+  draw_note(form, bd_area_part(box, NAME_COLUMN, ROWS + 2, columns - 2 * NAME_COLUMN, 1));
+  draw_hints(bd_area_part(box, 0, ROWS + 3, columns, 1));
+  bd_rule(box, 0, ROWS + 4, columns, false, BD_ROLE_RULE);
 }
 
 static const bd_overlay_class form_class = {form_draw, form_key, form_paste, free};

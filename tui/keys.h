@@ -18,35 +18,35 @@
   X(PRUNE_UP, "prune-up", "]", "prune", NULL, "prune 5 % more of the weights")                     \
   X(METHOD, "method", "m", "method", "NAME", "the next method, or the one that is named")          \
   X(UNDO, "undo", "u", "undo", NULL, "take the last edit back, a bulk edit as one")                \
-  X(WRITE, "write", "w", "save", "[FILE]", "save the config, if not said beside the model")        \
+  X(WRITE, "write", "w", "save", "[FILE]", "save the config: FILE, else beside the model")         \
   X(HELP, "help", "? <f1>", "help", NULL, "this help")                                             \
   X(QUIT, "quit", "q", "quit", NULL, "leave; asks where edits are not saved")                      \
   X(FORM, "form", "<enter>", "settings", NULL, "a form with every setting of the layer")           \
   X(NEXT_PANEL, "next-panel", "<tab>", "panel", NULL, "give the keys to the next panel")           \
   X(MARK, "mark", "<space>", "mark", NULL, "mark the layer: edits go to all marked ones")          \
-  X(FIND, "find", "/", "find", "TEXT", "the next layer whose name or operator has a text")         \
+  X(FIND, "find", "/", "find", "TEXT", "the next layer that has a text in its name")               \
   X(REDO, "redo", "<c-r>", "redo", NULL, "do again what was undone")                               \
   X(FILTER, "filter", "f", "filter", "TEXT", "show only layers that have a text; none: all")       \
-  X(INIT, "init", "i", "init", "NAME", "the next start of the clustering, or the named one")       \
+  X(INIT, "init", "i", "init", "NAME", "the next init, or the one that is named")                  \
   X(COMMAND, "command", ":", "command", NULL, "type a command: Tab completes, Up recalls")         \
-  X(THEME, "theme", "t", "theme", "NAME", "the next theme, or the one named; remembered")          \
+  X(THEME, "theme", "t", "theme", "NAME", "the next theme, or the one that is named")              \
   X(BITS, "bits", "b", NULL, "N", "set the bits: 1 to 8, or float")                                \
   X(PRUNE, "prune", "p", NULL, "RATIO", "set the prune ratio: 0.5 or 50%")                         \
   X(PRUNE_LESS, "prune-down-fine", "{", NULL, NULL, "prune 1 % fewer of the weights")              \
   X(PRUNE_MORE, "prune-up-fine", "}", NULL, NULL, "prune 1 % more of the weights")                 \
-  X(LOCK, "lock", "L", NULL, NULL, "hold the layer against bit allocation, or release it")         \
+  X(LOCK, "lock", "L", NULL, NULL, "hold against bit allocation, or release")                      \
   X(FIND_NEXT, "find-next", "n", NULL, NULL, "the next layer that was searched for")               \
   X(FIND_PREVIOUS, "find-previous", "N", NULL, NULL, "the one before")                             \
   X(PREVIOUS_PANEL, "previous-panel", "<btab>", NULL, NULL, "give the keys to the panel before")   \
   X(PANEL, "panel", "1 2 3 4 5 6 7 8 9", NULL, "N", "give the keys to a panel, by number or name") \
   X(COPY, "copy", "y", NULL, NULL, "copy the value in hand to the clipboard")                      \
   X(COPY_ROW, "copy-row", "Y", NULL, NULL, "copy the layer's whole row as JSON")                   \
-  X(BACK, "back", "<esc> <bs>", NULL, NULL, "clear the filter, then the marks; back to the table") \
+  X(BACK, "back", "<esc> <bs>", NULL, NULL, "clear filter, then marks; go to the table")           \
   X(REDRAW, "redraw", "<c-l>", NULL, NULL, "draw the whole screen anew")                           \
   X(SET, "set", "", NULL, "FIELD VALUE", "set any field of the setting")                           \
   X(SELECT, "select", "", NULL, "TENSOR", "take a layer in hand by its name")                      \
   X(LOAD, "load", "", NULL, "FILE", "read a config made for this model")                           \
-  X(RESCUE, "rescue", "", NULL, NULL, "take back edits that an earlier run could not save")        \
+  X(RESCUE, "rescue", "", NULL, NULL, "take back unsaved edits of an earlier run")                 \
   X(LEAVE, "quit!", "", NULL, NULL, "leave without saving")                                        \
   X(SAVE_SCREEN, "save-screen", "", NULL, "FILE", "write the screen as text, and its roles below") \
   X(WAIT, "wait", "", NULL, NULL, "in a script: until no job is running")

@@ -40,7 +40,7 @@ static int lower_panel(bd_layout_wish wish) {
 }
 
 static void make_wide(bd_layout *layout, bd_rect body, bd_layout_wish wish) {
-  int left = clamp(body.columns * 56 / 100, 0, TABLE_COLUMNS_MOST);
+  int left = clamp(body.columns * 60 / 100, 0, TABLE_COLUMNS_MOST);
   int right = body.columns - left - 1;
   layout->panels[0] = frame((bd_rect){body.column, body.row, left, body.rows});
   layout->wall = (bd_rect){body.column + left, body.row, 1, body.rows};

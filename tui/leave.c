@@ -9,8 +9,7 @@ static void question_draw(void *state, bd_ui *ui, bd_area screen) {
       {"w", "save and leave"}, {"q", "leave without"}, {"Esc", "stay"}};
   (void)state;
   bd_area row = bd_area_part(screen, 0, screen.rows - 1, screen.columns, 1);
-  for (int column = 0; column < row.columns; column++)
-    bd_put(row, column, 0, ' ', BD_ROLE_PROMPT);
+  bd_clear(row, BD_ROLE_PROMPT);
   int column = bd_print(row, 0, 0, BD_ROLE_WARN, "unsaved edits:") + 2;
   for (size_t i = ui->desk.read_only ? 1 : 0; i < sizeof answers / sizeof answers[0]; i++) {
     column = bd_print(row, column, 0, BD_ROLE_KEY, answers[i][0]);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOWN = 8, NAME_COLUMNS = 24 };
+enum { SHOWN = 8 };
 
 struct prompt {
   char label[64];
@@ -79,24 +79,35 @@ static void prompt_paste(void *state, const char *text) {
   bd_line_insert(&prompt->line, text);
 }
 
-// The candidates, above the last line; the one chosen stands out.
+// One candidate: its name, what it is; the one chosen stands out.
+static void draw_candidate(const bd_candidate *item, int name_columns, bool chosen, bd_area row) {
+  bd_clear(row, BD_ROLE_PROMPT);
+  bd_print_fit(row, 1, 0, name_columns, BD_ROLE_KEY, item->text);
+  if (item->help) bd_print(row, name_columns + 3, 0, BD_ROLE_PROMPT, item->help);
+  if (chosen) bd_tint(row, 0, 0, row.columns, BD_ROLE_CURSOR);
+}
+
+// As wide as the longest name shown, within reason.
+static int name_columns(const bd_candidate *items, int count, int most) {
+  int longest = 16;
+  for (int i = 0; i < count; i++) {
+    int length = (int)strlen(items[i].text);
+    if (length > longest) longest = length;
+  }
+  return longest > most ? most : longest;
+}
+
+// The candidates, above the last line.
 static void draw_candidates(const struct prompt *prompt, bd_area screen) {
   const bd_candidates *all = &prompt->candidates;
   int shown = all->count < SHOWN ? all->count : SHOWN;
   if (shown > screen.rows - 2) shown = screen.rows - 2;
   int first = prompt->chosen >= shown ? prompt->chosen - shown + 1 : 0;
+  const bd_candidate *items = all->items + first;
+  int columns = name_columns(items, shown, screen.columns / 2);
   for (int i = 0; i < shown; i++) {
-    const bd_candidate *item = &all->items[first + i];
-    bool chosen = first + i == prompt->chosen;
     bd_area row = bd_area_part(screen, 0, screen.rows - 1 - shown + i, screen.columns, 1);
-    for (int column = 0; column < row.columns; column++)
-      bd_put(row, column, 0, ' ', BD_ROLE_PROMPT);
-    int width = item->help ? NAME_COLUMNS : row.columns - 2;
-    bd_print_fit(row, 1, 0, width, chosen ? BD_ROLE_CURSOR : BD_ROLE_KEY, item->text);
-    if (item->help) {
-      bd_print(row, NAME_COLUMNS + 2, 0, chosen ? BD_ROLE_CURSOR : BD_ROLE_PROMPT, item->help);
-    }
-    if (chosen) bd_tint(row, 0, 0, row.columns, BD_ROLE_CURSOR);
+    draw_candidate(&items[i], columns, first + i == prompt->chosen, row);
   }
 }
 
@@ -105,8 +116,7 @@ static void prompt_draw(void *state, bd_ui *ui, bd_area screen) {
   (void)ui;
   draw_candidates(prompt, screen);
   bd_area row = bd_area_part(screen, 0, screen.rows - 1, screen.columns, 1);
-  for (int column = 0; column < row.columns; column++)
-    bd_put(row, column, 0, ' ', BD_ROLE_PROMPT);
+  bd_clear(row, BD_ROLE_PROMPT);
   int start = bd_print(row, 0, 0, BD_ROLE_KEY, prompt->label);
   // A line longer than the screen scrolls, so that the cursor is always seen.
   int cursor = bd_line_column(&prompt->line), room = row.columns - start - 1;

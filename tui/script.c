@@ -61,7 +61,7 @@ static bd_status run_line(bd_ui *ui, char *line, bd_error *err) {
   line += strspn(line, " \t");
   BD_TRY(draw(ui, err)); // so that keys find the panels as a user would see them
   if (line[0] == '#' || line[0] == '\0') return BD_OK;
-  if (line[0] == ':' && line[1]) {
+  if (line[0] == ':' && line[1] && line[1] != ' ') {
     bd_ui_try(ui, line + 1);
     return check(ui, err);
   }

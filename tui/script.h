@@ -1,6 +1,6 @@
 // Scripts: keys and commands from a file, in the place of a terminal. One instruction a line:
 //   # a comment
-//   :command line
+//   :command line         (": " is the key)
 //   j j <enter> /conv    keys apart by blanks; a word that names no key is typed letter by letter
 #ifndef BD_TUI_SCRIPT_H
 #define BD_TUI_SCRIPT_H

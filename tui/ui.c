@@ -248,7 +248,7 @@ static void draw_title(const bd_ui *ui, int panel, bd_area area) {
 
 static void draw_panels(bd_ui *ui, bd_area screen) {
   bd_area wall = part(screen, ui->layout.wall);
-  if (wall.columns > 0) bd_rule(wall, 0, 0, wall.rows, true, BD_ROLE_RULE);
+  if (wall.columns > 0) bd_rule(wall, 0, 1, wall.rows - 1, true, BD_ROLE_RULE);
   for (int i = 0; i < ui->panels; i++) {
     bd_frame frame = ui->layout.panels[i];
     if (frame.title.rows == 0) continue;

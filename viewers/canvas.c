@@ -112,6 +112,12 @@ void bd_put(bd_area area, int column, int row, uint32_t glyph, bd_role role) {
   *at = (bd_glyph){bd_glyph_narrow(glyph) ? glyph : '?', role};
 }
 
+void bd_clear(bd_area area, bd_role role) {
+  for (int row = 0; row < area.rows; row++)
+    for (int column = 0; column < area.columns; column++)
+      bd_put(area, column, row, ' ', role);
+}
+
 // Takes one character off the text; what is invalid goes byte by byte, as U+FFFD.
 static uint32_t take(const char **text, size_t *left) {
   uint32_t code = 0;

@@ -37,6 +37,8 @@ bd_area bd_area_whole(bd_canvas *canvas);
 // The part of an area; cut to it, never negative.
 bd_area bd_area_part(bd_area area, int column, int row, int columns, int rows);
 
+// Blanks the whole area.
+void bd_clear(bd_area area, bd_role role);
 // Puts one glyph; outside: nothing happens.
 void bd_put(bd_area area, int column, int row, uint32_t glyph, bd_role role);
 // UTF-8 text, cut at the area's edge. Returns the column after it. Control characters, invalid

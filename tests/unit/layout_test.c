@@ -49,7 +49,7 @@ static void check(int columns, int rows, bd_layout_wish wish) {
     assert_true(i < wish.panels || frame.title.rows == 0);
     if (frame.title.rows == 0) continue;
     assert_int_equal(frame.title.rows, 1);
-    assert_true(frame.inside.rows >= 4 && frame.inside.columns >= 40);
+    assert_true(frame.inside.rows >= 4 && frame.inside.columns >= 39);
   }
   assert_int_equal(filled(), columns * rows); // and nothing is left over
 }
