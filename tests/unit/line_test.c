@@ -112,7 +112,7 @@ static void history_forgets_the_oldest(void **state) {
   (void)state;
   bd_history history = {0};
   for (int i = 0; i < BD_HISTORY_MAX + 10; i++) {
-    char text[16];
+    char text[32];
     snprintf(text, sizeof text, "bits %d", i);
     bd_history_add(&history, text);
   }
