@@ -57,6 +57,11 @@ class Place:
         return self.model + ".bitdial.json"
 
 
+def wait_for_bits(terminal, bits):
+    """Until the layer in hand shows so many bits."""
+    terminal.wait(lambda text: re.search(rf"▸ .* {bits}\S? +[–\d]", text), f"{bits} bits")
+
+
 def leaves(terminal, code):
     got = terminal.wait_exit()
     assert got == code, f"exit {got}, expected {code}\n{terminal.text()}"
@@ -75,7 +80,7 @@ def a_dial_is_shown_with_its_result(place):
     terminal = place.start()
     terminal.wait_for("4.0")
     terminal.type("----")
-    terminal.wait(lambda text: "▸" in text and " 4▄" in text, "4 bits")
+    wait_for_bits(terminal, 4)
     terminal.wait_until_gone(" job")
     terminal.type("u")
     terminal.wait_for("undone: bits")
@@ -148,7 +153,7 @@ def stops_and_goes_on_under_a_shell(place):
     terminal.type("fg\n")
     terminal.wait_for("histogram")
     terminal.type("-")
-    terminal.wait_for(" 7▇")
+    wait_for_bits(terminal, 7)
     terminal.type("qq")
     terminal.wait_for("shell>")
     assert "alternate screen" not in terminal.restored()
@@ -181,7 +186,7 @@ def unsaved_edits_survive_sigterm(place):
     terminal = place.start()
     terminal.wait_for(":rescue")
     terminal.type(":rescue\r")
-    terminal.wait_for(" 7▇")
+    wait_for_bits(terminal, 7)
     terminal.type("w")
     terminal.wait_for("saved")
     terminal.type("q")
@@ -255,7 +260,7 @@ def pasted_text_goes_to_a_prompt_only(place):
     terminal.wait_for(":bits 3")
     assert " *" not in terminal.text().splitlines()[0]
     terminal.type("\r")
-    terminal.wait_for(" 3▃")
+    wait_for_bits(terminal, 3)
     terminal.type(":q!\r")
     leaves(terminal, 0)
 
