@@ -2,6 +2,7 @@
 #ifndef BD_SESSION_INTERNAL_H
 #define BD_SESSION_INTERNAL_H
 
+#include "core/session/insight.h"
 #include "core/session/session.h"
 #include "core/session/undo.h"
 
@@ -9,7 +10,13 @@
 #include <pthread.h>
 
 // What a job computes for a layer, in the order in which a layer needs it.
-typedef enum bd_stage { BD_STAGE_INDEX, BD_STAGE_QUICK, BD_STAGE_PROOF, BD_STAGE_CURVE } bd_stage;
+typedef enum bd_stage {
+  BD_STAGE_INDEX,
+  BD_STAGE_QUICK,
+  BD_STAGE_PROOF,
+  BD_STAGE_CURVE,
+  BD_STAGE_INSIGHT
+} bd_stage;
 
 // A finished job on its way from a worker to the UI thread.
 typedef struct bd_delivery {
@@ -22,7 +29,18 @@ typedef struct bd_delivery {
   bd_index *index;   // BD_STAGE_INDEX
   bd_result *result; // BD_STAGE_QUICK, BD_STAGE_PROOF
   double curve[BD_BITS_MAX + 1], curve_prune;
+  int part; // BD_STAGE_INSIGHT
+  double values[BD_SPREAD_SEEDS];
 } bd_delivery;
+
+// Jobs of the insight: one for each method, each init, and the optimum.
+enum { BD_INSIGHT_PARTS = BD_METHODS_MAX + BD_INITS_MAX + 1 };
+typedef struct bd_insight_jobs {
+  bd_setting methods, spread; // what the parts are computed for
+  bd_ticket ticket[BD_INSIGHT_PARTS];
+  uint64_t generation[BD_INSIGHT_PARTS];
+  bool done[BD_INSIGHT_PARTS];
+} bd_insight_jobs;
 
 typedef struct bd_slot {
   bd_index *index;
@@ -44,6 +62,10 @@ struct bd_session {
   char *config_path;
   cJSON *kept; // the config as read: keys that are not ours
   bd_undo *undo;
+
+  bd_insight insight; // of the layer in hand
+  bd_insight_jobs insight_jobs;
+  unsigned wants;
 
   bd_pool *pool;
   int in_hand, first, last; // what the user looks at
@@ -67,5 +89,17 @@ int bd_jobs_pending(const bd_session *session);
 // Has ONNX's checker judge the model in the background; its word becomes a notice.
 void bd_jobs_check_model(bd_session *session);
 void bd_delivery_free(bd_delivery *delivery);
+
+void bd_insight_start(bd_session *session);
+// Forgets what belongs to another layer or setting than the one in hand.
+void bd_insight_refresh(bd_session *session);
+// The next part to compute, if any; its setting; the work itself (on a worker); taking it in.
+bool bd_insight_pick(bd_session *session, int *part);
+bd_setting bd_insight_setting(const bd_session *session, int part);
+bd_status bd_insight_compute(const bd_index *index, bd_setting setting, int part,
+                             const bd_cancel *cancel, double values[BD_SPREAD_SEEDS],
+                             bd_error *err);
+bool bd_insight_take(bd_session *session, const bd_delivery *delivery);
+int bd_insight_pending(const bd_session *session);
 
 #endif

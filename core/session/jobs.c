@@ -50,6 +50,9 @@ static void run(void *arg, const bd_cancel *cancel) {
     out->status = bd_study_index(o->model, out->layer, cancel, &out->index, &out->error);
   else if (out->stage == BD_STAGE_CURVE)
     compute_curve(o, out, cancel);
+  else if (out->stage == BD_STAGE_INSIGHT)
+    out->status =
+        bd_insight_compute(o->index, o->setting, out->part, cancel, out->values, &out->error);
   else
     out->status = bd_quantize(o->index, &o->setting, effort, cancel, &out->result, &out->error);
   deliver(o->session, out);
@@ -83,6 +86,8 @@ static bool needs(const bd_session *session, int layer, bd_stage stage) {
     return state->index && !state->stale && state->proving;
   case BD_STAGE_CURVE:
     return state->index && !session->slots[layer].curve_done;
+  case BD_STAGE_INSIGHT: // not a layer's need: bd_insight_pick
+    break;
   }
   return false;
 }
@@ -108,45 +113,74 @@ static bool pick_in(const bd_session *session, int first, int last, bd_stage fro
   return false;
 }
 
-// The layer in hand, then what is visible, then the rest; what is seen before what proves it.
-static bool pick_next(bd_session *session, pick *out) {
+// The layer in hand, then what is visible, then every other result; proofs of the layer in hand
+// before those.
+static bool pick_urgent(bd_session *session, pick *out) {
   int hand = session->in_hand, first = session->first, last = session->last;
+  return pick_in(session, hand, hand, BD_STAGE_INDEX, BD_STAGE_QUICK, out) ||
+         pick_in(session, first, last, BD_STAGE_INDEX, BD_STAGE_QUICK, out) ||
+         pick_in(session, hand, hand, BD_STAGE_PROOF, BD_STAGE_CURVE, out);
+}
+
+static bool pick_rest(bd_session *session, pick *out) {
+  int first = session->first, last = session->last;
   while (session->scan < session->count && !needs(session, session->scan, BD_STAGE_INDEX) &&
          !needs(session, session->scan, BD_STAGE_QUICK))
     session->scan++;
-  return pick_in(session, hand, hand, BD_STAGE_INDEX, BD_STAGE_QUICK, out) ||
-         pick_in(session, first, last, BD_STAGE_INDEX, BD_STAGE_QUICK, out) ||
-         pick_in(session, hand, hand, BD_STAGE_PROOF, BD_STAGE_CURVE, out) ||
-         pick_in(session, session->scan, session->count - 1, BD_STAGE_INDEX, BD_STAGE_QUICK, out) ||
+  return pick_in(session, session->scan, session->count - 1, BD_STAGE_INDEX, BD_STAGE_QUICK, out) ||
          pick_in(session, first, last, BD_STAGE_PROOF, BD_STAGE_CURVE, out) ||
          pick_in(session, 0, session->count - 1, BD_STAGE_PROOF, BD_STAGE_CURVE, out);
 }
 
-static bool start(bd_session *session, pick next) {
-  bd_slot *slot = &session->slots[next.layer];
+// Hands a job to the pool; the ticket names it, 0 where there is no memory.
+static bd_ticket submit(bd_session *session, int layer, bd_stage stage, int part,
+                        uint64_t generation, bd_setting setting) {
   order *o = calloc(1, sizeof *o);
   bd_delivery *delivery = calloc(1, sizeof *delivery);
   if (!o || !delivery) {
     free(o);
     free(delivery);
-    return false;
+    return 0;
   }
-  delivery->layer = next.layer;
-  delivery->stage = next.stage;
-  delivery->generation = next.stage == BD_STAGE_CURVE ? slot->curve_generation : slot->generation;
-  *o = (order){session, session->model, slot->index, session->states[next.layer].dial.setting,
-               delivery};
+  delivery->layer = layer;
+  delivery->stage = stage;
+  delivery->part = part;
+  delivery->generation = generation;
+  *o = (order){session, session->model, session->slots[layer].index, setting, delivery};
+  session->in_flight++;
+  return bd_pool_submit(session->pool, (bd_task){run, drop, o, 0});
+}
+
+static bool start(bd_session *session, pick next) {
+  bd_slot *slot = &session->slots[next.layer];
+  uint64_t generation = next.stage == BD_STAGE_CURVE ? slot->curve_generation : slot->generation;
   slot->busy = true;
   slot->stage = next.stage;
-  session->in_flight++;
-  slot->ticket = bd_pool_submit(session->pool, (bd_task){run, drop, o, 0});
-  return true;
+  slot->ticket = submit(session, next.layer, next.stage, 0, generation,
+                        session->states[next.layer].dial.setting);
+  slot->busy = slot->ticket != 0;
+  return slot->busy;
+}
+
+static bool start_insight(bd_session *session, int part) {
+  bd_insight_jobs *jobs = &session->insight_jobs;
+  jobs->ticket[part] = submit(session, session->insight.layer, BD_STAGE_INSIGHT, part,
+                              jobs->generation[part], bd_insight_setting(session, part));
+  return jobs->ticket[part] != 0;
+}
+
+// What the user looks at, then what a panel asks to know of it, then the rest.
+static bool start_next(bd_session *session) {
+  pick next;
+  int part;
+  if (pick_urgent(session, &next)) return start(session, next);
+  if (bd_insight_pick(session, &part)) return start_insight(session, part);
+  return pick_rest(session, &next) && start(session, next);
 }
 
 void bd_jobs_dispatch(bd_session *session) {
-  pick next;
-  while (session->in_flight < bd_pool_threads(session->pool) && pick_next(session, &next))
-    if (!start(session, next)) return;
+  while (session->in_flight < bd_pool_threads(session->pool) && start_next(session))
+    continue;
 }
 
 // --- a dial was turned ---------------------------------------------------------------------------
@@ -157,6 +191,9 @@ static void give_way(bd_session *session) {
     const bd_slot *slot = &session->slots[i];
     if (slot->busy && slot->stage >= BD_STAGE_PROOF) bd_pool_cancel(session->pool, slot->ticket);
   }
+  for (int part = 0; part < BD_INSIGHT_PARTS; part++)
+    if (session->insight_jobs.ticket[part])
+      bd_pool_cancel(session->pool, session->insight_jobs.ticket[part]);
 }
 
 void bd_jobs_changed(bd_session *session, int layer, bool curve_changed) {
@@ -216,10 +253,15 @@ static void take_curve(bd_session *session, const bd_delivery *delivery) {
 }
 
 bool bd_jobs_take(bd_session *session, bd_delivery *delivery) {
+  session->in_flight--;
+  if (delivery->stage == BD_STAGE_INSIGHT) {
+    bool news = bd_insight_take(session, delivery);
+    bd_delivery_free(delivery);
+    return news;
+  }
   bd_slot *slot = &session->slots[delivery->layer];
   slot->busy = false;
   slot->ticket = 0;
-  session->in_flight--;
   bool curve = delivery->stage == BD_STAGE_CURVE;
   // A result of an earlier setting never reaches the screen.
   bool current = delivery->stage == BD_STAGE_INDEX ||
@@ -234,7 +276,7 @@ bool bd_jobs_take(bd_session *session, bd_delivery *delivery) {
 }
 
 int bd_jobs_pending(const bd_session *session) {
-  int pending = 0;
+  int pending = bd_insight_pending(session);
   for (int layer = 0; layer < session->count; layer++) {
     const bd_layer_state *state = &session->states[layer];
     if (state->refused) continue;

@@ -71,6 +71,7 @@ bd_status bd_session_new(bd_model *model, const bd_dial *dials, const char *conf
     return status;
   }
   reset_states(session, dials);
+  bd_insight_start(session);
   bd_jobs_dispatch(session);
   bd_jobs_check_model(session);
   *out = session;

@@ -1,6 +1,7 @@
 // core/session on the sample: live results against bd_study_all, undo, order of the work, stale
 // results, quitting while jobs run.
 #include "core/base/rng.h"
+#include "core/session/insight.h"
 #include "core/session/session.h"
 
 #include <math.h>
@@ -208,6 +209,44 @@ static void the_layer_in_hand_comes_first(void **unused) {
   bd_session_free(session);
 }
 
+static double cluster_sse(const bd_index *index, bd_setting setting, bd_effort effort) {
+  bd_result *result;
+  bd_error err;
+  assert_int_equal(bd_quantize(index, &setting, effort, NULL, &result, &err), BD_OK);
+  double sse = result->sse_cluster;
+  bd_result_free(result);
+  return sse;
+}
+
+static void insight_is_of_the_layer_in_hand(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(2);
+  bd_session_look_at(session, 3, 0, 5);
+  turn(session, 3, BD_FIELD_BITS, -4);
+  settle(session);
+  assert_true(isnan(bd_session_insight(session)->methods[0][1]));
+  bd_session_want(session, BD_WANT_METHODS | BD_WANT_SPREAD);
+  settle(session);
+  bd_session_look_at(session, 1, 0, 5);
+  turn(session, 1, BD_FIELD_BITS, -5);
+  settle(session);
+  const bd_insight *insight = bd_session_insight(session);
+  const bd_layer_state *state = bd_session_layer(session, 1);
+  assert_int_equal(insight->layer, 1);
+  bd_setting setting = state->dial.setting;
+  for (int bits = 1; bits <= BD_BITS_MAX; bits++)
+    assert_true(insight->methods[setting.method][bits] == state->curve[bits]);
+  setting.method = BD_KMEANS;
+  for (int seed = 1; seed <= BD_SPREAD_SEEDS; seed++) {
+    setting.seed = (uint64_t)seed;
+    assert_true(insight->spread[BD_PSO][seed - 1] == cluster_sse(state->index, setting, BD_QUICK));
+    assert_true(insight->spread[BD_PSO][seed - 1] >= insight->optimum * (1 - 1e-9));
+  }
+  setting.init = BD_OPTIMAL;
+  assert_true(insight->optimum == cluster_sse(state->index, setting, BD_PROVED));
+  bd_session_free(session);
+}
+
 static void leaving_while_jobs_run(void **unused) {
   (void)unused;
   for (int i = 0; i < 20; i++) {
@@ -226,6 +265,7 @@ int main(void) {
       cmocka_unit_test(undo_takes_every_edit_back),
       cmocka_unit_test(no_change_makes_no_step),
       cmocka_unit_test(the_layer_in_hand_comes_first),
+      cmocka_unit_test(insight_is_of_the_layer_in_hand),
       cmocka_unit_test(leaving_while_jobs_run),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
