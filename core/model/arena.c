@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-// Pieces from LARGE on get a block of their own, where the reserve has no room for them.
+// Pieces from LARGE on get a block of their own.
 enum { BLOCK = 1 << 18, LARGE = 1 << 16, ALIGN = alignof(max_align_t) };
 
 typedef struct block {
@@ -19,16 +19,12 @@ typedef struct block {
 } block;
 
 struct bd_arena {
-  size_t reserve_bytes; // 0 once it is made
-  block *reserve;
-  block *shared, *large; // the last one first; the reserve is the first of the shared
+  block *shared, *large; // the last one first
   size_t held;
 };
 
-bd_arena *bd_arena_new(size_t reserve) {
-  bd_arena *arena = calloc(1, sizeof *arena);
-  if (arena && reserve < SIZE_MAX - sizeof(block)) arena->reserve_bytes = reserve;
-  return arena;
+bd_arena *bd_arena_new(void) {
+  return calloc(1, sizeof(bd_arena));
 }
 
 static void free_blocks(block *first) {
@@ -60,35 +56,22 @@ static bool has_room(const block *from, size_t bytes) {
   return from && from->size - sizeof *from - from->used >= bytes;
 }
 
-static void make_reserve(bd_arena *arena) {
-  size_t size = sizeof(block) + arena->reserve_bytes;
-  if (arena->reserve_bytes) arena->reserve = add_block(arena, &arena->shared, size);
-  arena->reserve_bytes = 0;
-}
-
 void *bd_arena_take(bd_arena *arena, size_t count, size_t size) {
   size_t bytes;
   if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - BLOCK) return NULL;
-  bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN;
-  if (bytes >= LARGE) make_reserve(arena);
   block *from = arena->shared;
-  if (bytes >= LARGE && !(from == arena->reserve && has_room(from, bytes)))
+  if (bytes >= LARGE)
     from = add_block(arena, &arena->large, sizeof *from + bytes);
-  else if (!has_room(from, bytes))
+  else if (!has_room(from, bytes + ALIGN))
     from = add_block(arena, &arena->shared, BLOCK);
   if (!from) return NULL;
   void *taken = from->bytes + from->used;
-  from->used += bytes;
+  from->used += (bytes + ALIGN - 1) / ALIGN * ALIGN;
   return taken;
 }
 
-static bool in_block(const block *all, const void *taken) {
-  uintptr_t start = (uintptr_t)all, at = (uintptr_t)taken;
-  return all && at > start && at - start < all->size;
-}
-
 void bd_arena_drop(bd_arena *arena, void *taken, size_t bytes) {
-  if (!taken || bytes < LARGE || in_block(arena->reserve, taken)) return;
+  if (!taken || bytes < LARGE) return;
   block *own = (block *)((unsigned char *)taken - offsetof(block, bytes));
   if (own->next) own->next->previous = own->previous;
   *(own->previous ? &own->previous->next : &arena->large) = own->next;

@@ -6,8 +6,8 @@
 
 typedef struct bd_arena bd_arena;
 
-// reserve: bytes that are taken in one piece once a large piece is asked for. NULL without memory.
-bd_arena *bd_arena_new(size_t reserve);
+// NULL without memory.
+bd_arena *bd_arena_new(void);
 // Releases everything that was taken. NULL is allowed.
 void bd_arena_free(bd_arena *arena);
 
@@ -15,8 +15,7 @@ void bd_arena_free(bd_arena *arena);
 // large. Never NULL for zero bytes otherwise.
 void *bd_arena_take(bd_arena *arena, size_t count, size_t size);
 
-// Gives back what was taken with that many bytes; small pieces and those of the reserve stay until
-// the end all the same.
+// Gives back what was taken with that many bytes; small pieces stay until the end all the same.
 void bd_arena_drop(bd_arena *arena, void *taken, size_t bytes);
 
 // Bytes that the arena holds.

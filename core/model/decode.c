@@ -1,5 +1,7 @@
 #include "core/model/decode.h"
 
+#include "core/model/skeleton.h"
+
 #include <stdalign.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -78,6 +80,52 @@ static bd_status fail_decode(const guard *watch, bd_bytes bytes, const char *pat
   return bd_fail(err, BD_INVALID, "%s: is no ONNX model: name an .onnx file", path);
 }
 
+// The tensors of a skeleton get their raw data back; see bd_skeleton_make.
+static void restore_tensor(Onnx__TensorProto *tensor, bd_bytes whole) {
+  bd_span span;
+  if (!tensor->has_raw_data) return;
+  memcpy(&span, tensor->raw_data.data, sizeof span);
+  tensor->raw_data.data = (uint8_t *)(uintptr_t)whole.data + span.offset;
+  tensor->raw_data.len = span.size;
+}
+
+static void restore_graph(Onnx__GraphProto *graph, bd_bytes whole);
+
+static void restore_attribute(Onnx__AttributeProto *attribute, bd_bytes whole) {
+  if (attribute->t) restore_tensor(attribute->t, whole);
+  for (size_t i = 0; i < attribute->n_tensors; i++)
+    restore_tensor(attribute->tensors[i], whole);
+  if (attribute->g) restore_graph(attribute->g, whole);
+  for (size_t i = 0; i < attribute->n_graphs; i++)
+    restore_graph(attribute->graphs[i], whole);
+}
+
+static void restore_graph(Onnx__GraphProto *graph, bd_bytes whole) {
+  for (size_t i = 0; i < graph->n_initializer; i++)
+    restore_tensor(graph->initializer[i], whole);
+  for (size_t i = 0; i < graph->n_node; i++)
+    for (size_t k = 0; k < graph->node[i]->n_attribute; k++)
+      restore_attribute(graph->node[i]->attribute[k], whole);
+}
+
+static Onnx__ModelProto *unpack(guard *watch, const uint8_t *data, size_t size) {
+  ProtobufCAllocator allocator = {guarded_alloc, guarded_free, watch};
+  watch->stack = (uintptr_t)__builtin_frame_address(0);
+  return onnx__model_proto__unpack(&allocator, size, data);
+}
+
+// Without its weights where that can be, else as it is: then they are copied.
+static Onnx__ModelProto *unpack_light(guard *watch, bd_bytes bytes) {
+  uint8_t *skeleton;
+  size_t size;
+  if (!bd_skeleton_make(bytes.data, bytes.size, &skeleton, &size))
+    return unpack(watch, bytes.data, bytes.size);
+  Onnx__ModelProto *model = unpack(watch, skeleton, size);
+  free(skeleton);
+  if (model && model->graph) restore_graph(model->graph, bytes);
+  return model;
+}
+
 bd_status bd_decode(bd_bytes bytes, const char *path, bd_arena *arena, Onnx__ModelProto **out,
                     bd_error *err) {
   *out = NULL;
@@ -86,9 +134,7 @@ bd_status bd_decode(bd_bytes bytes, const char *path, bd_arena *arena, Onnx__Mod
     return bd_fail(err, BD_INVALID, "%s: larger than 2 GiB, which no protobuf file can be", path);
   guard watch = {.arena = arena, .limit = SIZE_MAX};
   if (bytes.size < (SIZE_MAX - FREE_BYTES) / GROWTH) watch.limit = GROWTH * bytes.size + FREE_BYTES;
-  watch.stack = (uintptr_t)__builtin_frame_address(0);
-  ProtobufCAllocator allocator = {guarded_alloc, guarded_free, &watch};
-  *out = onnx__model_proto__unpack(&allocator, bytes.size, bytes.data);
+  *out = unpack_light(&watch, bytes);
   if (!*out) return fail_decode(&watch, bytes, path, err);
   if ((*out)->graph) return BD_OK;
   return bd_fail(err, BD_INVALID, "%s: has no graph: it is no ONNX model, or cut short", path);

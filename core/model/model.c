@@ -1,16 +1,13 @@
 #include "core/model/model.h"
 
 #include "core/base/text.h"
-#include "core/model/digest.h"
-#include "core/model/pages.h"
 #include "core/model/ports.h"
 #include "core/model/state.h"
+#include "core/model/weights.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static int64_t opset_of(const Onnx__ModelProto *model) {
   for (size_t i = 0; i < model->n_opset_import; i++) {
@@ -32,8 +29,11 @@ static bd_status describe(bd_model *model, const char *path, bd_error *err) {
   BD_TRY(bd_layers_find(said->graph, model->arena, path, &model->layers, err));
   bd_model_info *info = &model->info;
   info->file = bd_arena_text(model->arena, "%s", path);
-  if (!info->file || !bd_ports_list(said->graph, model->arena, info))
+  model->loaded = bd_arena_take(model->arena, (size_t)model->layers.count, sizeof *model->loaded);
+  if (!info->file || !model->loaded || !bd_ports_list(said->graph, model->arena, info))
     return bd_fail_memory(err, path);
+  model->source.path = info->file;
+  info->file_bytes = (int64_t)model->source.map.size;
   info->ir_version = said->ir_version;
   info->opset = opset_of(said);
   info->weights = usable_weights(&model->layers);
@@ -41,21 +41,11 @@ static bd_status describe(bd_model *model, const char *path, bd_error *err) {
   return BD_OK;
 }
 
-static bd_status decode_file(bd_model *model, const char *path, bd_error *err) {
-  bd_bytes file;
-  BD_TRY(bd_file_map(path, &file, err));
-  // The file may be replaced or cut short later; this keeps hold of the one that is read now.
-  model->file = open(path, O_RDONLY | O_CLOEXEC);
-  model->info.file_bytes = (int64_t)file.size;
-  model->arena = bd_arena_new(bd_decode_estimate(file));
-  bd_status status = model->arena ? bd_decode(file, path, model->arena, &model->proto, err)
-                                  : bd_fail_memory(err, path);
-  bd_file_unmap(file);
-  return status;
-}
-
 static bd_status fill(bd_model *model, const char *path, bd_error *err) {
-  BD_TRY(decode_file(model, path, err));
+  model->arena = bd_arena_new();
+  if (!model->arena) return bd_fail_memory(err, path);
+  BD_TRY(bd_source_open(path, &model->source, err));
+  BD_TRY(bd_decode(model->source.map, path, model->arena, &model->proto, err));
   return describe(model, path, err);
 }
 
@@ -63,7 +53,7 @@ bd_status bd_model_open(const char *path, bd_model **out, bd_error *err) {
   *out = NULL;
   bd_model *model = calloc(1, sizeof *model);
   if (!model) return bd_fail_memory(err, path);
-  model->file = -1;
+  model->source.fd = -1;
   bd_status status = fill(model, path, err);
   if (status == BD_OK)
     *out = model;
@@ -74,7 +64,8 @@ bd_status bd_model_open(const char *path, bd_model **out, bd_error *err) {
 
 void bd_model_close(bd_model *model) {
   if (!model) return;
-  if (model->file >= 0) close(model->file);
+  bd_weights_unload(model);
+  bd_source_close(&model->source);
   bd_arena_free(model->arena);
   free(model);
 }
@@ -109,53 +100,5 @@ int bd_model_nearest(const bd_model *model, const char *tensor) {
 }
 
 void bd_model_sha256(const bd_model *model, char out[65]) {
-  bd_digest_file(model->file, out);
-}
-
-// The layer, or BD_INVALID where there is no such one or it is refused.
-static bd_status usable(const bd_model *model, int layer, const bd_found **out, bd_error *err) {
-  *out = NULL;
-  if (layer < 0 || layer >= model->layers.count)
-    return bd_fail(err, BD_INVALID, "%s: has no layer %d, only %d layers", model->info.file, layer,
-                   model->layers.count);
-  *out = &model->layers.items[layer];
-  const bd_layer *shown = &(*out)->shown;
-  return shown->refused ? bd_fail(err, BD_INVALID, "%s: %s", shown->tensor, shown->refused) : BD_OK;
-}
-
-bd_status bd_model_weights(const bd_model *model, int layer, bd_weights *out, bd_error *err) {
-  *out = (bd_weights){0};
-  const bd_found *found;
-  BD_TRY(usable(model, layer, &found, err));
-  const bd_values *values = &found->values;
-  out->count = values->count;
-  out->data = values->data;
-  if (values->type == BD_FLOAT32) return BD_OK;
-  out->data = out->owned = bd_pages_take(values->count * sizeof *out->owned);
-  if (!out->owned) return bd_fail_memory(err, found->shown.tensor);
-  bd_values_floats(values, out->owned);
-  return BD_OK;
-}
-
-void bd_weights_free(bd_weights *weights) {
-  bd_pages_free(weights->owned, weights->count * sizeof *weights->owned);
-  *weights = (bd_weights){0};
-}
-
-bd_status bd_model_layer_sha256(const bd_model *model, int layer, char out[65], bd_error *err) {
-  out[0] = '\0';
-  const bd_found *found;
-  BD_TRY(usable(model, layer, &found, err));
-  const bd_values *values = &found->values;
-  size_t bytes = values->count * bd_dtype_size(values->type);
-  if (!values->wide) {
-    bd_sha256(values->data, bytes, out);
-    return BD_OK;
-  }
-  void *packed = malloc(bytes);
-  if (!packed) return bd_fail_memory(err, found->shown.tensor);
-  bd_values_pack(values, packed);
-  bd_sha256(packed, bytes, out);
-  free(packed);
-  return BD_OK;
+  bd_source_sha256(&model->source, out);
 }

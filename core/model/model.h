@@ -74,7 +74,8 @@ int bd_model_find(const bd_model *model, const char *tensor);
 // The layer with the least edit distance, or -1 where there is none.
 int bd_model_nearest(const bd_model *model, const char *tensor);
 
-// SHA-256 of the file, in hexadecimal. Takes 1 ms a megabyte: not on the UI thread.
+// SHA-256 of the file, in hexadecimal; "" where it has changed since it was opened. Takes 1 ms a
+// megabyte: not on the UI thread.
 void bd_model_sha256(const bd_model *model, char out[65]);
 
 // A layer's weights as floats, in stored order: a view of the model's own where those are float32,
@@ -84,7 +85,8 @@ typedef struct bd_weights {
   size_t count;
   float *owned;
 } bd_weights;
-// BD_INVALID on a refused layer; one whose stored bytes do not fit its shape is refused.
+// They are read from the file when first asked for, and kept. BD_FAILED: the file has changed by
+// then. BD_INVALID: the layer is refused, as one is whose stored bytes do not fit its shape.
 bd_status bd_model_weights(const bd_model *model, int layer, bd_weights *out, bd_error *err);
 void bd_weights_free(bd_weights *weights);
 // SHA-256 over the layer's stored values, little-endian, in their own type.

@@ -73,14 +73,41 @@ static bd_status list_patches(const bd_model *model, const bd_replacement *repla
   return BD_OK;
 }
 
-// What protobuf-c packs goes straight to the file.
+// What protobuf-c packs goes straight to the file; raw data, which was never decoded, from file to
+// file.
 typedef struct sink {
   ProtobufCBuffer base;
+  const bd_source *source;
   bd_writer *writer;
+  bd_status status; // of reading
+  bd_error *err;
 } sink;
 
+static void copy_on(sink *out, const uint8_t *place, size_t size) {
+  uint8_t some[1 << 16];
+  for (size_t at = 0; at < size && out->status == BD_OK; at += sizeof some) {
+    size_t count = size - at < sizeof some ? size - at : sizeof some;
+    out->status = bd_source_read(out->source, place + at, count, some, out->err);
+    bd_writer_put(out->writer, some, count);
+  }
+}
+
 static void append(ProtobufCBuffer *buffer, size_t size, const uint8_t *data) {
-  bd_writer_put(((sink *)buffer)->writer, data, size);
+  sink *out = (sink *)buffer;
+  if (bd_source_holds(out->source, data))
+    copy_on(out, data, size);
+  else
+    bd_writer_put(out->writer, data, size);
+}
+
+static bd_status write_model(const bd_model *model, const Onnx__ModelProto *proto, const char *path,
+                             bd_error *err) {
+  sink out = {{append}, &model->source, NULL, BD_OK, err};
+  BD_TRY(bd_writer_open(path, &out.writer, err));
+  onnx__model_proto__pack_to_buffer(proto, &out.base);
+  if (out.status == BD_OK) return bd_writer_commit(out.writer, err);
+  bd_writer_abort(out.writer);
+  return out.status;
 }
 
 static bd_status save(const bd_model *model, const bd_replacement *replacements, int count,
@@ -90,16 +117,12 @@ static bd_status save(const bd_model *model, const bd_replacement *replacements,
   BD_TRY(list_patches(model, replacements, count, &all, err));
   bd_edit edit = {arena, &all, patch_tensor, patch_attribute};
   const Onnx__ModelProto *patched = bd_edit_model(&edit, model->proto);
-  if (!patched) return bd_fail_memory(err, path);
-  sink out = {.base = {append}};
-  BD_TRY(bd_writer_open(path, &out.writer, err));
-  onnx__model_proto__pack_to_buffer(patched, &out.base);
-  return bd_writer_commit(out.writer, err);
+  return patched ? write_model(model, patched, path, err) : bd_fail_memory(err, path);
 }
 
 bd_status bd_model_save(const bd_model *model, const bd_replacement *replacements, int count,
                         const char *path, bd_error *err) {
-  bd_arena *arena = bd_arena_new(0);
+  bd_arena *arena = bd_arena_new();
   if (!arena) return bd_fail_memory(err, path);
   bd_status status = save(model, replacements, count, path, arena, err);
   bd_arena_free(arena);

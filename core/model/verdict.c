@@ -11,7 +11,7 @@ static bool shorten(const bd_edit *edit, const Onnx__TensorProto *original,
   (void)edit;
   static uint8_t byte;
   bool outside = original->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
-  if (!outside && original->raw_data.len <= 1) return true;
+  if (!outside && original->raw_data.len == 0) return true;
   copy->has_raw_data = true;
   copy->raw_data = (ProtobufCBinaryData){1, &byte};
   copy->has_data_location = false;
@@ -49,7 +49,7 @@ static bd_status report(const bd_model *model, bd_verdict verdict, char *message
 }
 
 bd_status bd_model_check(const bd_model *model, bd_error *err) {
-  bd_arena *arena = bd_arena_new(0);
+  bd_arena *arena = bd_arena_new();
   if (!arena) return bd_fail_memory(err, model->info.file);
   bd_edit edit = {.arena = arena, .tensor = shorten};
   const Onnx__ModelProto *light = bd_edit_model(&edit, model->proto);

@@ -8,7 +8,7 @@ static Onnx__ModelProto *model;
 
 static int begin(void **state) {
   (void)state;
-  arena = bd_arena_new(0);
+  arena = bd_arena_new();
   model = arena ? make_model(arena) : NULL;
   return model ? 0 : -1;
 }

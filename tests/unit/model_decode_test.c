@@ -7,7 +7,7 @@ static bd_arena *arena;
 
 static int begin(void **state) {
   (void)state;
-  arena = bd_arena_new(0);
+  arena = bd_arena_new();
   return arena ? 0 : -1;
 }
 
@@ -146,7 +146,7 @@ static void random_graphs(void **state) {
     layers += bd_model_layer_count(model);
     bd_model_close(model);
     bd_arena_free(arena);
-    arena = bd_arena_new(0);
+    arena = bd_arena_new();
   }
   if (layers < 1000) fail_msg("only %d layers were made", layers);
 }

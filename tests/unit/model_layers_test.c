@@ -7,7 +7,7 @@ static bd_model *opened;
 
 static int begin(void **state) {
   (void)state;
-  arena = bd_arena_new(0);
+  arena = bd_arena_new();
   model = arena ? make_model(arena) : NULL;
   opened = NULL;
   return model ? 0 : -1;

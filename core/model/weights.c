@@ -1,0 +1,86 @@
+#include "core/model/weights.h"
+
+#include "core/model/pages.h"
+#include "core/model/state.h"
+
+static size_t bytes_of(const bd_values *values) {
+  return values->count * bd_dtype_size(values->type);
+}
+
+// The layer, or BD_INVALID where there is no such one or it is refused.
+static bd_status usable(const bd_model *model, int layer, const bd_found **out, bd_error *err) {
+  *out = NULL;
+  if (layer < 0 || layer >= model->layers.count)
+    return bd_fail(err, BD_INVALID, "%s: has no layer %d, only %d layers", model->info.file, layer,
+                   model->layers.count);
+  *out = &model->layers.items[layer];
+  const bd_layer *shown = &(*out)->shown;
+  return shown->refused ? bd_fail(err, BD_INVALID, "%s: %s", shown->tensor, shown->refused) : BD_OK;
+}
+
+// Reads raw data, aligned, and keeps it: from then on the file may change. Where two threads read
+// the same, the first one's stays.
+static bd_status load(const bd_model *model, int layer, bd_values *values, bd_error *err) {
+  size_t bytes = bytes_of(values);
+  void *kept = NULL, *fresh = bd_pages_take(bytes);
+  if (!fresh) return bd_fail_memory(err, model->layers.items[layer].shown.tensor);
+  bd_status status = bd_source_read(&model->source, values->data, bytes, fresh, err);
+  bool first =
+      status == BD_OK && atomic_compare_exchange_strong(&model->loaded[layer], &kept, fresh);
+  if (!first) bd_pages_free(fresh, bytes);
+  values->data = first ? fresh : kept;
+  return status;
+}
+
+// A layer's stored values, in memory and aligned for their type.
+static bd_status values_of(const bd_model *model, int layer, bd_values *values, bd_error *err) {
+  const bd_found *found;
+  *values = (bd_values){0};
+  BD_TRY(usable(model, layer, &found, err));
+  *values = found->values;
+  if (!bd_source_holds(&model->source, values->data)) return BD_OK; // decoded from a typed field
+  void *kept = atomic_load(&model->loaded[layer]);
+  if (!kept) return load(model, layer, values, err);
+  values->data = kept;
+  return BD_OK;
+}
+
+void bd_weights_unload(bd_model *model) {
+  for (int i = 0; model->loaded && i < model->layers.count; i++)
+    bd_pages_free(model->loaded[i], bytes_of(&model->layers.items[i].values));
+}
+
+bd_status bd_model_weights(const bd_model *model, int layer, bd_weights *out, bd_error *err) {
+  *out = (bd_weights){0};
+  bd_values values;
+  BD_TRY(values_of(model, layer, &values, err));
+  out->count = values.count;
+  out->data = values.data;
+  if (values.type == BD_FLOAT32) return BD_OK;
+  out->data = out->owned = bd_pages_take(values.count * sizeof *out->owned);
+  if (!out->owned) return bd_fail_memory(err, bd_model_layer(model, layer)->tensor);
+  bd_values_floats(&values, out->owned);
+  return BD_OK;
+}
+
+void bd_weights_free(bd_weights *weights) {
+  bd_pages_free(weights->owned, weights->count * sizeof *weights->owned);
+  *weights = (bd_weights){0};
+}
+
+bd_status bd_model_layer_sha256(const bd_model *model, int layer, char out[65], bd_error *err) {
+  out[0] = '\0';
+  bd_values values;
+  BD_TRY(values_of(model, layer, &values, err));
+  size_t bytes = bytes_of(&values);
+  if (!values.wide) {
+    bd_sha256(values.data, bytes, out);
+    return BD_OK;
+  }
+  void *packed = bd_pages_take(bytes);
+  if (!packed) return bd_fail_memory(err, bd_model_layer(model, layer)->tensor);
+  bd_values_pack(&values, packed);
+  bd_sha256(packed, bytes, out);
+  bd_pages_free(packed, bytes);
+  return BD_OK;
+}
