@@ -68,9 +68,10 @@ struct bd_session {
   unsigned wants;
 
   bd_pool *pool;
-  int in_hand, first, last; // what the user looks at
-  int scan;                 // layers below it need nothing more
+  int in_hand, first, last;   // what the user looks at
+  int next[BD_STAGE_INSIGHT]; // no layer below it wants that stage
   int in_flight;
+  bool hurry; // a dial was turned: running proofs and curves give way
 
   pthread_mutex_t lock; // of deliveries, notice
   bd_delivery *deliveries;

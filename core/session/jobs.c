@@ -122,14 +122,29 @@ static bool pick_urgent(bd_session *session, pick *out) {
          pick_in(session, hand, hand, BD_STAGE_PROOF, BD_STAGE_CURVE, out);
 }
 
+// The first layer of all that wants one of the stages.
+static bool pick_all(bd_session *session, bd_stage from, bd_stage to, pick *out) {
+  for (bd_stage stage = from; stage <= to; stage++) {
+    int *next = &session->next[stage];
+    while (*next < session->count && !wants(session, *next, stage))
+      ++*next;
+    *out = (pick){*next, stage};
+    if (*next < session->count) return true;
+  }
+  return false;
+}
+
 static bool pick_rest(bd_session *session, pick *out) {
   int first = session->first, last = session->last;
-  while (session->scan < session->count && !needs(session, session->scan, BD_STAGE_INDEX) &&
-         !needs(session, session->scan, BD_STAGE_QUICK))
-    session->scan++;
-  return pick_in(session, session->scan, session->count - 1, BD_STAGE_INDEX, BD_STAGE_QUICK, out) ||
+  return pick_all(session, BD_STAGE_INDEX, BD_STAGE_QUICK, out) ||
          pick_in(session, first, last, BD_STAGE_PROOF, BD_STAGE_CURVE, out) ||
-         pick_in(session, 0, session->count - 1, BD_STAGE_PROOF, BD_STAGE_CURVE, out);
+         pick_all(session, BD_STAGE_PROOF, BD_STAGE_CURVE, out);
+}
+
+// What a layer wants has changed: pick_all looks at it again.
+static void look_again(bd_session *session, int layer) {
+  for (bd_stage stage = BD_STAGE_INDEX; stage <= BD_STAGE_CURVE; stage++)
+    if (layer < session->next[stage] && wants(session, layer, stage)) session->next[stage] = layer;
 }
 
 // Hands a job to the pool; the ticket names it, 0 where there is no memory.
@@ -178,11 +193,6 @@ static bool start_next(bd_session *session) {
   return pick_rest(session, &next) && start(session, next);
 }
 
-void bd_jobs_dispatch(bd_session *session) {
-  while (session->in_flight < bd_pool_threads(session->pool) && start_next(session))
-    continue;
-}
-
 // --- a dial was turned ---------------------------------------------------------------------------
 
 // Proofs and curves can be had again; a dial wants a thread now.
@@ -194,6 +204,14 @@ static void give_way(bd_session *session) {
   for (int part = 0; part < BD_INSIGHT_PARTS; part++)
     if (session->insight_jobs.ticket[part])
       bd_pool_cancel(session->pool, session->insight_jobs.ticket[part]);
+}
+
+void bd_jobs_dispatch(bd_session *session) {
+  bool crowded = session->in_flight >= bd_pool_threads(session->pool);
+  if (session->hurry && crowded) give_way(session);
+  session->hurry = false;
+  while (session->in_flight < bd_pool_threads(session->pool) && start_next(session))
+    continue;
 }
 
 void bd_jobs_changed(bd_session *session, int layer, bool curve_changed) {
@@ -210,8 +228,8 @@ void bd_jobs_changed(bd_session *session, int layer, bool curve_changed) {
     state->curve_prune = NAN;
   }
   if (slot->busy && slot->stage != BD_STAGE_INDEX) bd_pool_cancel(session->pool, slot->ticket);
-  if (layer < session->scan) session->scan = layer;
-  if (session->in_flight >= bd_pool_threads(session->pool)) give_way(session);
+  look_again(session, layer);
+  session->hurry = true;
 }
 
 // --- a result came back --------------------------------------------------------------------------
@@ -271,6 +289,7 @@ bool bd_jobs_take(bd_session *session, bd_delivery *delivery) {
   if (taken && curve) take_curve(session, delivery);
   if (taken && (delivery->stage == BD_STAGE_QUICK || delivery->stage == BD_STAGE_PROOF))
     take_result(session, delivery);
+  look_again(session, delivery->layer);
   bd_delivery_free(delivery);
   return taken;
 }

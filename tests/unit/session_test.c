@@ -4,14 +4,10 @@
 #include "core/session/insight.h"
 #include "core/session/session.h"
 
+#include "tests/unit/model_maker.h"
+
 #include <math.h>
 #include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 enum { LAYERS_MAX = 64 };
 
@@ -247,6 +243,42 @@ static void insight_is_of_the_layer_in_hand(void **unused) {
   bd_session_free(session);
 }
 
+// Ten thousand layers: every one gets all it needs, and so does one that changes meanwhile.
+static void many_layers_all_get_done(void **unused) {
+  (void)unused;
+  enum { MANY = 10000 };
+  bd_arena *arena = bd_arena_new();
+  Onnx__ModelProto *made = make_model(arena);
+  Onnx__GraphProto *graph = made->graph;
+  graph->node = make(arena, MANY, sizeof *graph->node);
+  graph->initializer = make(arena, MANY, sizeof *graph->initializer);
+  Onnx__GraphProto *one = make_graph(arena);
+  for (int i = 0; i < MANY; i++) {
+    const char *name = bd_arena_text(arena, "w%d", i);
+    one->n_node = one->n_initializer = 0;
+    graph->node[graph->n_node++] =
+        make_node(arena, one, "MatMul", NULL, bd_arena_text(arena, "x %s", name), "y");
+    graph->initializer[graph->n_initializer++] = make_weight(arena, one, name, "2 3");
+  }
+  bd_session *session;
+  bd_error err;
+  bd_status status = bd_session_new(make_opened(arena, made), NULL, NULL, 2, &session, &err);
+  if (status != BD_OK) fail_msg("%s", err.text);
+  for (int i = 0; i < 300; i++) {
+    turn(session, i * 31, BD_FIELD_BITS, -6);
+    wait_some(session);
+  }
+  settle(session);
+  for (int i = 0; i < MANY; i++) {
+    const bd_layer_state *state = bd_session_layer(session, i);
+    assert_true(state->result && !state->stale && state->result->proved);
+    assert_true(bd_setting_equal(&state->result->setting, &state->dial.setting));
+    assert_int_equal(isnan(state->curve[1]), 0);
+  }
+  bd_session_free(session);
+  bd_arena_free(arena);
+}
+
 static void leaving_while_jobs_run(void **unused) {
   (void)unused;
   for (int i = 0; i < 20; i++) {
@@ -266,6 +298,7 @@ int main(void) {
       cmocka_unit_test(no_change_makes_no_step),
       cmocka_unit_test(the_layer_in_hand_comes_first),
       cmocka_unit_test(insight_is_of_the_layer_in_hand),
+      cmocka_unit_test(many_layers_all_get_done),
       cmocka_unit_test(leaving_while_jobs_run),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
