@@ -1,9 +1,9 @@
 #include "core/quant/index_private.h"
+#include "core/quant/memory.h"
 #include "core/quant/radix.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 // The widest vectors that the processor has, chosen when the program starts; the results are equal.
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
@@ -99,20 +99,10 @@ static bd_status check_finite(const float *weights, size_t count, bd_error *err)
                  i, count, isnan(weights[i]) ? "NaN" : "infinite");
 }
 
-// Large arrays ask for huge pages: touching 4 KiB pages one by one takes longer than the sort.
-static void *allocate(size_t count, size_t size) {
-  const size_t huge = (size_t)1 << 21;
-  size_t bytes = count * size, whole = bytes / huge * huge;
-  if (whole < 2 * huge) return malloc(bytes);
-  void *memory = aligned_alloc(huge, (bytes + huge - 1) / huge * huge);
-  if (memory) madvise(memory, whole, MADV_HUGEPAGE); // a hint: to fail is no harm
-  return memory;
-}
-
 static bd_status sort_values(bd_index *index, const float *weights, const bd_cancel *cancel,
                              bd_error *err) {
   size_t count = index->stats.count;
-  float *spare = allocate(count, sizeof *spare);
+  float *spare = bd_large_alloc(count, sizeof *spare);
   if (!spare) return bd_fail_memory(err, "sorting the weights");
   bool done = bd_radix_sort(weights, count, index->values, spare, cancel);
   free(spare);
@@ -122,9 +112,9 @@ static bd_status sort_values(bd_index *index, const float *weights, const bd_can
 static bd_status fill(bd_index *index, const float *weights, const bd_cancel *cancel,
                       bd_error *err) {
   index->blocks = (index->stats.count + BD_BLOCK - 1) / BD_BLOCK;
-  index->values = allocate(index->stats.count, sizeof *index->values);
-  index->heads = allocate(index->blocks, sizeof *index->heads);
-  index->prefix = allocate(index->blocks + 1, sizeof *index->prefix);
+  index->values = bd_large_alloc(index->stats.count, sizeof *index->values);
+  index->heads = bd_large_alloc(index->blocks, sizeof *index->heads);
+  index->prefix = bd_large_alloc(index->blocks + 1, sizeof *index->prefix);
   if (!index->values || !index->heads || !index->prefix)
     return bd_fail_memory(err, "the index of the weights");
   BD_TRY(sort_values(index, weights, cancel, err));

@@ -1,5 +1,7 @@
 #include "core/quant/links.h"
 
+#include "core/quant/memory.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -8,28 +10,27 @@ enum { POLL_EDGES = 1 << 15 };
 
 // --- edges --------------------------------------------------------------------------------------
 
-static bd_status reserve(bd_links *links, size_t edges, bd_error *err) {
+bd_status bd_links_reserve(bd_links *links, size_t edges, bd_error *err) {
   *links = (bd_links){0};
   if (edges >= UINT32_MAX)
     return bd_fail(err, BD_FAILED, "%zu distinct weights are more than the proof can hold", edges);
-  links->edges = malloc((edges + 1) * sizeof *links->edges);
-  if (links->edges) return BD_OK;
-  return bd_fail_memory(err, "the optimum's edges");
+  links->edges = bd_large_alloc(edges + 1, sizeof *links->edges);
+  return links->edges ? BD_OK : bd_fail_memory(err, "the optimum's edges");
 }
 
-static bd_status finish(bd_links *links, bd_error *err) {
-  size_t size = links->m + 1;
-  links->best = malloc(size * sizeof *links->best);
-  links->from = malloc(size * sizeof *links->from);
-  links->rivals = malloc(size * sizeof *links->rivals);
-  links->starts = malloc(size * sizeof *links->starts);
+bd_status bd_links_finish(bd_links *links, bd_error *err) {
+  size_t size = links->m--; // it counted edges so far
+  links->best = bd_large_alloc(size, sizeof *links->best);
+  links->from = bd_large_alloc(size, sizeof *links->from);
+  links->rivals = bd_large_alloc(size, sizeof *links->rivals);
+  links->starts = bd_large_alloc(size, sizeof *links->starts);
   if (links->best && links->from && links->rivals && links->starts) return BD_OK;
-  bd_links_free(links);
   return bd_fail_memory(err, "the optimum's chains");
 }
 
 void bd_links_free(bd_links *links) {
   free(links->edges);
+  free(links->relief);
   free(links->best);
   free(links->from);
   free(links->rivals);
@@ -38,32 +39,31 @@ void bd_links_free(bd_links *links) {
 }
 
 static double raw_cost(const bd_edge *from, const bd_edge *to) {
-  return bd_prefix_spread(&from->prefix, &to->prefix, to->before - from->before);
+  return bd_prefix_spread(&from->prefix, &to->prefix, to->place - from->place);
 }
 
-// Appends an edge at the place, unless it is the last one's.
-static void add_edge(const bd_survivors *survivors, bd_links *links, size_t place) {
+bool bd_links_add(const bd_survivors *survivors, bd_links *links, size_t place) {
   bd_edge *edge = &links->edges[links->m];
-  if (links->m && edge[-1].place == place) return;
-  *edge = (bd_edge){
-      .place = place, .before = (double)place, .prefix = bd_survivors_prefix(survivors, place)};
-  if (links->m && !bd_survivors_same(survivors, edge[-1].place, place))
+  size_t before = links->m ? (size_t)edge[-1].place : 0;
+  if (links->m && place <= before) return false;
+  *edge = (bd_edge){.place = (double)place, .prefix = bd_survivors_prefix(survivors, place)};
+  if (links->m && !bd_survivors_same(survivors, before, place))
     edge->own = raw_cost(edge - 1, edge);
   links->m++;
+  return true;
 }
 
 bd_status bd_links_all(const bd_survivors *survivors, bd_links *out, bd_error *err) {
   size_t distinct = 0;
   for (size_t place = 0; place < survivors->count; distinct++)
     place = bd_survivors_next(survivors, place);
-  BD_TRY(reserve(out, distinct, err));
-  add_edge(survivors, out, 0);
+  BD_TRY(bd_links_reserve(out, distinct, err));
+  bd_links_add(survivors, out, 0);
   for (size_t place = 0; place < survivors->count;) {
     place = bd_survivors_next(survivors, place);
-    add_edge(survivors, out, place);
+    bd_links_add(survivors, out, place);
   }
-  out->m--; // links->m counted edges so far
-  return finish(out, err);
+  return bd_links_finish(out, err);
 }
 
 static int by_place(const void *a, const void *b) {
@@ -71,32 +71,37 @@ static int by_place(const void *a, const void *b) {
   return (*x > *y) - (*x < *y);
 }
 
-// Never between equal values: such an edge is no use.
-static size_t snapped(const bd_survivors *survivors, size_t place) {
-  return bd_survivors_before(survivors, bd_survivors_value(survivors, place));
+size_t bd_links_snap(const bd_survivors *survivors, size_t place) {
+  if (place == 0 || place == survivors->count) return place;
+  double value = bd_survivors_value(survivors, place);
+  if (bd_survivors_value(survivors, place - 1) < value) return place;
+  return bd_survivors_before(survivors, value);
 }
 
-bd_status bd_links_sample(const bd_survivors *survivors, size_t wanted, bd_links *out,
-                          bd_error *err) {
-  size_t half = wanted / 2, used = 0;
-  size_t *places = malloc(2 * half * sizeof *places);
-  if (!places) return bd_fail_memory(err, "the optimum's edges");
+static void sample_places(const bd_survivors *survivors, size_t half, size_t *places) {
   double low = bd_survivors_value(survivors, 0);
   double high = bd_survivors_value(survivors, survivors->count - 1);
   for (size_t i = 0; i < half; i++) {
     double share = (double)i / (double)half;
-    places[used++] = snapped(survivors, (size_t)(share * (double)survivors->count));
-    places[used++] = bd_survivors_before(survivors, low + (high - low) * share);
+    places[2 * i] = bd_links_snap(survivors, (size_t)(share * (double)survivors->count));
+    places[2 * i + 1] = bd_survivors_before(survivors, low + (high - low) * share);
   }
-  qsort(places, used, sizeof *places, by_place);
-  bd_status status = reserve(out, used + 1, err);
+  qsort(places, 2 * half, sizeof *places, by_place);
+}
+
+bd_status bd_links_sample(const bd_survivors *survivors, size_t wanted, bd_links *out,
+                          bd_error *err) {
+  size_t half = wanted / 2;
+  size_t *places = malloc(2 * half * sizeof *places);
+  if (!places) return bd_fail_memory(err, "the optimum's edges");
+  sample_places(survivors, half, places);
+  bd_status status = bd_links_reserve(out, 2 * half + 1, err);
   if (status == BD_OK) {
-    add_edge(survivors, out, 0);
-    for (size_t i = 0; i < used; i++)
-      add_edge(survivors, out, places[i]);
-    add_edge(survivors, out, survivors->count);
-    out->m--;
-    status = finish(out, err);
+    bd_links_add(survivors, out, 0);
+    for (size_t i = 0; i < 2 * half; i++)
+      bd_links_add(survivors, out, places[i]);
+    bd_links_add(survivors, out, survivors->count);
+    status = bd_links_finish(out, err);
   }
   free(places);
   return status;
@@ -163,7 +168,7 @@ static bool run_pass(bd_links *links, double lambda, const bd_cancel *cancel) {
     while (first < last && links->starts[first + 1] <= j)
       first++;
     uint32_t i = links->from[j] = links->rivals[first];
-    links->best[j] = reach(links, i, j) + lambda;
+    links->best[j] = reach(links, i, j) + lambda - (links->relief ? links->relief[j] : 0);
     if (j < links->m) last = take_in(links, first, last, j);
   }
   return true;

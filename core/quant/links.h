@@ -11,8 +11,7 @@
 
 // An edge where a cluster may begin or end.
 typedef struct bd_edge {
-  size_t place;     // among the survivors
-  double before;    // values before it
+  double place;     // among the survivors: how many are before it
   bd_prefix prefix; // their sums
   double own;       // squared error of the run since the edge before: exactly 0 for one value
 } bd_edge;
@@ -20,8 +19,9 @@ typedef struct bd_edge {
 typedef struct bd_links {
   bd_edge *edges; // m + 1 of them; the first is at place 0, the last at the end
   size_t m;
+  double *relief; // NULL, or what every chain that cuts at an edge is forgiven; m + 1 of them
   // Work space of a pass.
-  double *best;   // f[j]: least cost + λ·links from edge 0 to edge j
+  double *best;   // f[j]: least cost + λ·links - relief from edge 0 to edge j
   uint32_t *from; // the edge that the last link of that chain starts at
   uint32_t *rivals, *starts;
 } bd_links;
@@ -42,6 +42,14 @@ bd_status bd_links_all(const bd_survivors *survivors, bd_links *out, bd_error *e
 bd_status bd_links_sample(const bd_survivors *survivors, size_t wanted, bd_links *out,
                           bd_error *err);
 void bd_links_free(bd_links *links);
+
+// To make other instances: room for so many edges, edges in ascending order (one that is not past
+// the last is left out), then the work space. bd_links_free in every case.
+bd_status bd_links_reserve(bd_links *links, size_t edges, bd_error *err);
+bool bd_links_add(const bd_survivors *survivors, bd_links *links, size_t place);
+bd_status bd_links_finish(bd_links *links, bd_error *err);
+// Never between equal values: such an edge is no use.
+size_t bd_links_snap(const bd_survivors *survivors, size_t place);
 
 // The cost of the link from edge i to edge j.
 double bd_link_cost(const bd_links *links, size_t i, size_t j);

@@ -1,11 +1,12 @@
 #include "core/quant/optimum.h"
 
 #include "core/quant/links.h"
+#include "core/quant/window.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum { SAMPLE_MIN = 4096, SAMPLE_PER_CLUSTER = 64, LLOYD_STEPS = 20 };
+enum { SAMPLE_MIN = 4096, SAMPLE_PER_CLUSTER = 64, LLOYD_STEPS = 20, PLAIN_MAX = 1 << 22 };
 
 static const double PROOF = 1e-9; // the relative gap that counts as none
 
@@ -31,11 +32,20 @@ static bool take_values(const bd_survivors *survivors, bd_optimum *out) {
   return true;
 }
 
+static void take_all(const bd_survivors *survivors, bd_optimum *out) {
+  out->clusters.count = 1;
+  out->clusters.borders[1] = survivors->count;
+  bd_clusters_refit(survivors, &out->clusters);
+  out->guess[0] = out->clusters.centers[0];
+  out->bound = out->clusters.sse;
+  out->proved = true;
+}
+
 static void take_chain(const bd_survivors *survivors, const bd_links *links, const bd_chain *chain,
                        bd_clusters *clusters) {
   clusters->count = chain->links;
   for (int i = 0; i <= chain->links; i++)
-    clusters->borders[i] = links->edges[chain->path[i]].place;
+    clusters->borders[i] = (size_t)links->edges[chain->path[i]].place;
   bd_clusters_refit(survivors, clusters);
 }
 
@@ -50,14 +60,20 @@ static void take_solution(const bd_survivors *survivors, const bd_links *links,
   optimum->bound = optimum->proved ? sse : fmin(fmax(solution->bound, 0), sse);
 }
 
+bd_status bd_optimum_solve(const bd_survivors *survivors, bd_links *links, const bd_cancel *cancel,
+                           bd_optimum *optimum, bd_error *err) {
+  bd_solution solution = {0};
+  BD_TRY(bd_links_solve(links, optimum->k, optimum->lambda, cancel, &solution, err));
+  take_solution(survivors, links, &solution, optimum);
+  free(solution.chain.path);
+  return BD_OK;
+}
+
 static bd_status solve_all(const bd_survivors *survivors, const bd_cancel *cancel,
                            bd_optimum *optimum, bd_error *err) {
   bd_links links;
-  bd_solution solution = {0};
-  BD_TRY(bd_links_all(survivors, &links, err));
-  bd_status status = bd_links_solve(&links, optimum->k, optimum->lambda, cancel, &solution, err);
-  if (status == BD_OK) take_solution(survivors, &links, &solution, optimum);
-  free(solution.chain.path);
+  bd_status status = bd_links_all(survivors, &links, err);
+  if (status == BD_OK) status = bd_optimum_solve(survivors, &links, cancel, optimum, err);
   bd_links_free(&links);
   return status;
 }
@@ -84,9 +100,9 @@ static bd_status solve_sample(const bd_survivors *survivors, const bd_cancel *ca
                               bd_optimum *optimum, bd_error *err) {
   bd_links links;
   bd_solution solution = {0};
-  BD_TRY(bd_links_sample(survivors, sample_size(optimum->k), &links, err));
+  bd_status status = bd_links_sample(survivors, sample_size(optimum->k), &links, err);
   int k = (size_t)optimum->k < links.m ? optimum->k : (int)links.m;
-  bd_status status = bd_links_solve(&links, k, 0, cancel, &solution, err);
+  if (status == BD_OK) status = bd_links_solve(&links, k, 0, cancel, &solution, err);
   if (status == BD_OK) {
     take_chain(survivors, &links, &solution.chain, &optimum->clusters);
     optimum->lambda = solution.chain.lambda;
@@ -108,6 +124,10 @@ bd_status bd_optimum_approach(const bd_survivors *survivors, int k, const bd_can
                               bd_optimum *out, bd_error *err) {
   *out = (bd_optimum){.k = k};
   if (take_values(survivors, out)) return BD_OK;
+  if (k == 1) {
+    take_all(survivors, out);
+    return BD_OK;
+  }
   out->clusters.sse = INFINITY;
   bool small = survivors->count <= 2 * sample_size(k);
   BD_TRY(small ? solve_all(survivors, cancel, out, err)
@@ -117,7 +137,14 @@ bd_status bd_optimum_approach(const bd_survivors *survivors, int k, const bd_can
   return BD_OK;
 }
 
+bd_status bd_optimum_bound(const bd_survivors *survivors, const bd_cancel *cancel,
+                           bd_optimum *optimum, bd_error *err) {
+  return optimum->proved ? BD_OK : bd_window_bound(survivors, cancel, optimum, err);
+}
+
 bd_status bd_optimum_prove(const bd_survivors *survivors, const bd_cancel *cancel,
                            bd_optimum *optimum, bd_error *err) {
-  return optimum->proved ? BD_OK : solve_all(survivors, cancel, optimum, err);
+  if (!optimum->proved) BD_TRY(bd_window_prove(survivors, cancel, optimum, err));
+  bool affordable = survivors->count <= PLAIN_MAX;
+  return optimum->proved || !affordable ? BD_OK : solve_all(survivors, cancel, optimum, err);
 }

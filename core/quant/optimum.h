@@ -18,6 +18,15 @@ typedef struct bd_optimum {
 bd_status bd_optimum_approach(const bd_survivors *survivors, int k, const bd_cancel *cancel,
                               bd_optimum *out, bd_error *err);
 
+// Raises the bound by a quick look; the clusters may become better too.
+bd_status bd_optimum_bound(const bd_survivors *survivors, const bd_cancel *cancel,
+                           bd_optimum *optimum, bd_error *err);
+
+// The optimum over these edges, which are known to hold an optimum's borders.
+struct bd_links;
+bd_status bd_optimum_solve(const bd_survivors *survivors, struct bd_links *links,
+                           const bd_cancel *cancel, bd_optimum *optimum, bd_error *err);
+
 // Goes on from there to the proof.
 bd_status bd_optimum_prove(const bd_survivors *survivors, const bd_cancel *cancel,
                            bd_optimum *optimum, bd_error *err);

@@ -87,8 +87,8 @@ static bd_status cluster(const bd_work *work, bd_clusters *clusters, bd_error *e
   if (work->survivors.count > 0) {
     int k = (1 << work->setting->bits) - zero_takes_level(work);
     BD_TRY(bd_optimum_approach(&work->survivors, k, work->cancel, &optimum, err));
-    if (work->effort == BD_PROVED)
-      BD_TRY(bd_optimum_prove(&work->survivors, work->cancel, &optimum, err));
+    BD_TRY((work->effort == BD_PROVED ? bd_optimum_prove : bd_optimum_bound)(
+        &work->survivors, work->cancel, &optimum, err));
     *clusters = optimum.clusters;
     bool exact = optimum.clusters.count < k || optimum.clusters.sse == 0; // one value each
     if (work->setting->init == BD_PSO && !exact)

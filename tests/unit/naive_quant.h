@@ -114,6 +114,60 @@ UNUSED static double naive_optimum(const double *values, size_t count, int k) {
   return result;
 }
 
+// The same by divide and conquer, O(k n log n), for sorted values without huge outliers: sums in
+// long double.
+typedef struct naive_sums {
+  const long double *sum, *square;
+  const double *before;
+  double *after;
+} naive_sums;
+
+static double naive_range(const naive_sums *sums, size_t from, size_t to) {
+  long double sum = sums->sum[to] - sums->sum[from];
+  return (double)(sums->square[to] - sums->square[from] - sum * sum / (long double)(to - from));
+}
+
+// after[low..high) from before, the best last border known to lie in [first, last].
+static void naive_conquer(const naive_sums *sums, size_t low, size_t high, size_t first,
+                          size_t last) {
+  if (low >= high) return;
+  size_t middle = low + (high - low) / 2, at = first;
+  double best = INFINITY;
+  for (size_t i = first; i < middle && i <= last; i++) {
+    double value = sums->before[i] + naive_range(sums, i, middle);
+    if (value < best) best = value, at = i;
+  }
+  sums->after[middle] = best;
+  naive_conquer(sums, low, middle, first, at);
+  naive_conquer(sums, middle + 1, high, at, last);
+}
+
+UNUSED static double naive_large_optimum(const double *values, size_t count, int k) {
+  long double *sum = calloc(2 * (count + 1), sizeof *sum), *square = sum + count + 1;
+  double *before = malloc(2 * (count + 1) * sizeof *before), *after = before + count + 1;
+  for (size_t i = 0; i < count; i++) {
+    long double away = (long double)values[i] - values[count / 2];
+    sum[i + 1] = sum[i] + away;
+    square[i + 1] = square[i] + away * away;
+  }
+  naive_sums sums = {sum, square, before, after};
+  before[0] = INFINITY;
+  for (size_t j = 1; j <= count; j++)
+    before[j] = naive_range(&sums, 0, j);
+  for (int clusters = 2; clusters <= k; clusters++) {
+    memset(after, 0, (count + 1) * sizeof *after);
+    after[0] = INFINITY;
+    naive_conquer(&sums, (size_t)clusters, count + 1, (size_t)clusters - 1, count);
+    for (size_t j = 1; j < (size_t)clusters; j++)
+      after[j] = INFINITY;
+    memcpy(before, after, (count + 1) * sizeof *before);
+  }
+  double result = before[count];
+  free(sum);
+  free(before);
+  return result;
+}
+
 // Squared error of values given to the nearest of some centers, as they are.
 UNUSED static double naive_nearest_sse(const double *values, size_t count, const double *centers,
                                        int k) {

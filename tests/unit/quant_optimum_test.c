@@ -57,9 +57,47 @@ static void agrees_with_dynamic_programme(void **state) {
   }
 }
 
+// Large enough for windows: against divide and conquer.
+static void windows_agree_with_divide_and_conquer(void **state) {
+  (void)state;
+  enum { LARGE = 40000 };
+  float *weights = malloc(LARGE * sizeof *weights);
+  double *values = malloc(LARGE * sizeof *values);
+  bool *pruned = malloc(LARGE * sizeof *pruned);
+  bd_rng rng = bd_rng_seed(12, 0);
+  for (int number = 0; number < 48; number++) {
+    const int shapes[] = {SHAPE_NORMAL, SHAPE_LAPLACE, SHAPE_STUDENT,
+                          SHAPE_ATOMS,  SHAPE_ZEROS,   SHAPE_OFFSET};
+    naive_fill(shapes[number % 6], &rng, weights, LARGE);
+    bd_setting setting = naive_setting("method=kmeans,init=optimal,zero=mask");
+    setting.bits = 1 + number % 5;
+    setting.prune = (double)(number % 3) * 0.25;
+    naive_prune(weights, LARGE, setting.prune, pruned);
+    size_t left = naive_survivors(weights, LARGE, pruned, values);
+    double expected = naive_large_optimum(values, left, 1 << setting.bits);
+    bd_index *index = naive_index(weights, LARGE);
+    bd_result *quick = naive_run(index, &setting, BD_QUICK);
+    bd_result *result = naive_run(index, &setting, BD_PROVED);
+    if (!near(result->sse_cluster, expected, 1e-9, 1e-18 * bd_index_stats(index)->energy))
+      fail_msg("tensor %d: %.17g, expected %.17g, bound %.17g proved %d", number,
+               result->sse_cluster, expected, result->cluster_bound, result->proved);
+    assert_true(result->proved && result->optimum_ratio == 1);
+    assert_true(quick->cluster_bound <= expected * (1 + 1e-9));
+    if (!(quick->cluster_bound >= expected * 0.9))
+      fail_msg("tensor %d: bound %g of %g", number, quick->cluster_bound, expected);
+    bd_result_free(quick);
+    bd_result_free(result);
+    bd_index_free(index);
+  }
+  free(weights);
+  free(values);
+  free(pruned);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(agrees_with_dynamic_programme),
+      cmocka_unit_test(windows_agree_with_divide_and_conquer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,162 @@
+#include "core/quant/level.h"
+
+#include "core/quant/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+// --- edges --------------------------------------------------------------------------------------
+
+static void add_edge(const bd_survivors *survivors, bd_level *level, size_t place, bool open) {
+  if (!bd_links_add(survivors, &level->links, place)) return;
+  size_t newest = level->links.m - 1;
+  level->open[newest] = open && level->links.edges[newest].own > 0;
+}
+
+// An edge inside the span; a value that fills a bucket alone gets one to itself.
+static void add_inner(const bd_survivors *survivors, bd_level *level, bd_span span, size_t place,
+                      size_t bucket) {
+  if (place < span.from || place >= span.to) return;
+  if (place > span.from) add_edge(survivors, level, place, true);
+  size_t end = bd_survivors_next(survivors, place);
+  if (end - place >= bucket && end < span.to) add_edge(survivors, level, end, true);
+}
+
+// The places inside a span, ascending: even in count and even in value, merged.
+static void add_span(const bd_survivors *survivors, bd_level *level, bd_span span, size_t pieces) {
+  size_t half = pieces / 2, by_count = 1, by_value = 1, size = span.to - span.from;
+  add_edge(survivors, level, span.from, false);
+  if (size == 0) return;
+  size_t bucket = size / half + 1;
+  double low = bd_survivors_value(survivors, span.from);
+  double width = bd_survivors_value(survivors, span.to - 1) - low;
+  add_inner(survivors, level, span, span.from, bucket);
+  while (by_count < half || by_value < half) {
+    size_t counted = by_count < half ? span.from + size * by_count / half : span.to;
+    double value = low + width * (double)by_value / (double)half;
+    size_t valued = by_value < half ? bd_survivors_before(survivors, value) : span.to;
+    counted = bd_links_snap(survivors, counted);
+    by_count += counted <= valued;
+    by_value += valued <= counted;
+    add_inner(survivors, level, span, counted < valued ? counted : valued, bucket);
+  }
+  add_edge(survivors, level, span.to, true);
+}
+
+static bd_status add_edges(const bd_survivors *survivors, const bd_span *spans, size_t count,
+                           size_t pieces, bd_level *level, bd_error *err) {
+  size_t most = count * (2 * pieces + 2) + 2;
+  BD_TRY(bd_links_reserve(&level->links, most, err));
+  level->open = bd_large_alloc(most + 1, sizeof *level->open);
+  level->epsilon = bd_large_alloc(most + 1, sizeof *level->epsilon);
+  level->reach = bd_large_alloc(most + 1, sizeof *level->reach);
+  level->links.relief = bd_large_alloc(most + 1, sizeof *level->links.relief);
+  if (!level->open || !level->epsilon || !level->reach || !level->links.relief)
+    return bd_fail_memory(err, "the proof's buckets");
+  add_edge(survivors, level, 0, false);
+  for (size_t i = 0; i < count; i++)
+    add_span(survivors, level, spans[i], pieces);
+  add_edge(survivors, level, survivors->count, false);
+  return bd_links_finish(&level->links, err);
+}
+
+void bd_level_free(bd_level *level) {
+  bd_links_free(&level->links);
+  free(level->open);
+  free(level->epsilon);
+  free(level->reach);
+}
+
+// --- how far a cluster can go -------------------------------------------------------------------
+
+static double count_between(const bd_level *level, size_t i, size_t j) {
+  return level->links.edges[j].place - level->links.edges[i].place;
+}
+
+// Around the median.
+static double mean_between(const bd_level *level, size_t i, size_t j) {
+  const bd_edge *edges = level->links.edges;
+  return bd_prefix_sum(&edges[i].prefix, &edges[j].prefix) / count_between(level, i, j);
+}
+
+// What the cluster from edge i to edge j gains by a split at edge t.
+static double gain(const bd_level *level, size_t i, size_t t, size_t j) {
+  double left = count_between(level, i, t), right = count_between(level, t, j);
+  double apart = mean_between(level, i, t) - mean_between(level, t, j);
+  return left * right / (left + right) * apart * apart;
+}
+
+// Gains grow with the cluster, so both the end and the best split only move right.
+static void fill_reach(bd_level *level, double most) {
+  size_t m = level->links.m, end = 2, split = 1;
+  for (size_t i = 0; i <= m; i++) {
+    if (end < i + 2) end = i + 2;
+    if (split < i + 1) split = i + 1;
+    for (; end <= m; end++) {
+      while (split + 1 < end && gain(level, i, split + 1, end) >= gain(level, i, split, end))
+        split++;
+      if (gain(level, i, split, end) > most) break;
+    }
+    level->reach[i] = (uint32_t)(end - 1 < m ? end - 1 : m);
+  }
+}
+
+// The greatest mean that the cluster right of a border in bucket j can have.
+static double mean_above(const bd_survivors *survivors, const bd_level *level, size_t j) {
+  size_t m = level->links.m, end = level->reach[j];
+  if (j == m)
+    return bd_survivors_value(survivors, survivors->count - 1) - survivors->index->stats.median;
+  if (end < m && level->open[end + 1]) end++;
+  return mean_between(level, j, end);
+}
+
+// The least mean that the cluster left of it can have; first is the first edge that reaches edge
+// j-1.
+static double mean_below(const bd_survivors *survivors, const bd_level *level, size_t j,
+                         size_t first) {
+  if (j == 1) return bd_survivors_value(survivors, 0) - survivors->index->stats.median;
+  if (first > 0 && level->open[first]) first--;
+  return mean_between(level, first, j - 1);
+}
+
+// --- what a border can be worth -----------------------------------------------------------------
+
+// ε of bucket j, and whether two borders in it, or one that vanishes, are ruled out at λ.
+static double bucket_epsilon(const bd_survivors *survivors, const bd_level *level, size_t j,
+                             size_t first, double lambda, bool *valid) {
+  const bd_edge *edges = level->links.edges;
+  double median = survivors->index->stats.median, count = count_between(level, j - 1, j);
+  double low = bd_survivors_value(survivors, (size_t)edges[j - 1].place) - median;
+  double high = bd_survivors_value(survivors, (size_t)edges[j].place - 1) - median;
+  double above = mean_above(survivors, level, j);
+  double below = mean_below(survivors, level, j, first);
+  double epsilon = (above - below) * sqrt(count * edges[j].own) * (1 + 1e-9);
+  double nearer = fmin(above - low, high - below);
+  double least = (1 - BD_LEVEL_GAP) * lambda;
+  *valid = *valid && epsilon < least && count * nearer * nearer < least;
+  return epsilon;
+}
+
+static void fill_epsilon(const bd_survivors *survivors, bd_level *level, double lambda) {
+  size_t m = level->links.m, first = 0;
+  level->valid = true;
+  level->epsilon[0] = 0;
+  for (size_t j = 1; j <= m; j++) {
+    while (level->reach[first] < j - 1)
+      first++;
+    level->epsilon[j] =
+        level->open[j] ? bucket_epsilon(survivors, level, j, first, lambda, &level->valid) : 0;
+  }
+  level->links.relief[0] = level->links.relief[m] = 0;
+  for (size_t j = 1; j < m; j++)
+    level->links.relief[j] = fmax(level->epsilon[j], level->epsilon[j + 1]);
+}
+
+bd_status bd_level_new(const bd_survivors *survivors, const bd_span *spans, size_t count,
+                       size_t pieces, double lambda, bd_level *out, bd_error *err) {
+  *out = (bd_level){0};
+  BD_TRY(add_edges(survivors, spans, count, pieces, out, err));
+  fill_reach(out, (1 + BD_LEVEL_GAP) * lambda);
+  fill_epsilon(survivors, out, lambda);
+  return BD_OK;
+}
