@@ -8,9 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-// The checker makes copies of the whole model: above this size the memory is worth more.
-enum { CHECK_LIMIT = 64 << 20 };
-
 typedef struct order {
   bd_session *session; // workers use its lock, deliveries and wake pipe only
   const bd_model *model;
@@ -321,6 +318,5 @@ static void check_dropped(void *arg) {
 }
 
 void bd_jobs_check_model(bd_session *session) {
-  if (bd_model_about(session->model)->file_bytes > CHECK_LIMIT) return;
   bd_pool_submit(session->pool, (bd_task){check, check_dropped, session, 1});
 }
