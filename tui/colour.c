@@ -65,10 +65,19 @@ static int nearest(int rgb, int from, int to) {
   return best;
 }
 
+// Of sixteen to eight: the bright ones lose their brightness, grey is nearer to white than to
+// black.
+static int darken(int number) {
+  return number < 8 ? number : number == 8 ? 7 : number - 8;
+}
+
 int bd_colour_number(bd_colour colour, int colours) {
   if (colour.kind == BD_COLOUR_UNSET || colour.kind == BD_COLOUR_DEFAULT) return -1;
   bool palette = colour.kind == BD_COLOUR_PALETTE;
-  if (palette && colour.value < colours) return colour.value;
-  int rgb = palette ? palette_rgb(colour.value) : colour.value;
-  return colours >= 256 ? nearest(rgb, 16, 256) : nearest(rgb, 0, colours < 16 ? 8 : 16);
+  int number = colour.value;
+  if (!palette || (number >= 16 && colours < 256)) {
+    int rgb = palette ? palette_rgb(number) : number;
+    number = colours >= 256 ? nearest(rgb, 16, 256) : nearest(rgb, 0, 16);
+  }
+  return colours < 16 ? darken(number) : number;
 }

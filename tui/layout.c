@@ -3,7 +3,7 @@
 enum {
   SHORT_PANEL =
       9, // rows that the lower panel on the right takes where they are scarce, title included
-  TALL_PANEL = 16,     // … and at most
+  TALL_PANEL = 21,     // … and at most
   ROWS_FOR_THREE = 30, // a narrow screen with as many shows three panels
   TABLE_LEAST = 5,     // rows of the table, title included
   TABLE_COLUMNS_MOST = 110,

@@ -29,6 +29,8 @@ struct bd_screen {
   bool mouse;
   attr_t attributes[BD_ROLE_COUNT];
   short pairs[BD_ROLE_COUNT];
+  cchar_t *row; // of the frame being shown
+  int row_room;
   bool pasting;
   char *pasted; // PASTE_MAX + 1 bytes, once something was pasted
   size_t pasted_size;
@@ -178,6 +180,7 @@ void bd_screen_close(bd_screen *screen) {
   tcsetattr(STDIN_FILENO, TCSADRAIN, &rescue.modes);
   forget_rescue();
   delscreen(screen->terminal);
+  free(screen->row);
   free(screen->pasted);
   free(screen);
 }
@@ -243,23 +246,34 @@ static void set_theme(bd_screen *screen, const bd_theme *theme) {
   }
 }
 
-static void show_row(const bd_screen *screen, const bd_canvas *canvas, int row) {
-  int columns = bd_canvas_columns(canvas);
+// Room for a row of so many cells. False without memory: the frame is left out.
+static bool reserve_row(bd_screen *screen, int columns) {
+  if (columns <= screen->row_room) return true;
+  cchar_t *row = realloc(screen->row, (size_t)columns * sizeof *row);
+  if (!row) return false;
+  screen->row = row;
+  screen->row_room = columns;
+  return true;
+}
+
+static void show_row(const bd_screen *screen, const bd_canvas *canvas, int row, int columns) {
   for (int column = 0; column < columns; column++) {
     bd_glyph cell = bd_canvas_at(canvas, column, row);
     wchar_t text[2] = {(wchar_t)cell.glyph, 0};
-    cchar_t shown;
-    setcchar(&shown, text, screen->attributes[cell.role], screen->pairs[cell.role], NULL);
-    mvadd_wch(row, column, &shown);
+    setcchar(&screen->row[column], text, screen->attributes[cell.role], screen->pairs[cell.role],
+             NULL);
   }
+  mvadd_wchnstr(row, 0, screen->row, columns);
 }
 
 void bd_screen_show(bd_screen *screen, const bd_canvas *canvas, const bd_theme *theme, bool anew) {
+  int columns = bd_canvas_columns(canvas), rows = bd_canvas_rows(canvas);
+  if (!reserve_row(screen, columns)) return;
   set_theme(screen, theme);
   if (anew) clearok(curscr, TRUE);
   erase();
-  for (int row = 0; row < bd_canvas_rows(canvas) && row < LINES; row++)
-    show_row(screen, canvas, row);
+  for (int row = 0; row < rows && row < LINES; row++)
+    show_row(screen, canvas, row, columns);
   refresh();
 }
 

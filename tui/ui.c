@@ -80,8 +80,8 @@ void bd_ui_free(bd_ui *ui) {
 }
 
 void bd_ui_remember(const bd_ui *ui) {
-  if (!ui->scripted && !ui->desk.read_only)
-    bd_remember_save(ui->mono ? NULL : ui->theme.name, &ui->history);
+  if (ui->scripted || ui->desk.read_only) return;
+  bd_remember_save(ui->theme_chosen ? ui->theme.name : NULL, &ui->history);
 }
 
 // --- what it is asked to do ----------------------------------------------------------------------
@@ -106,7 +106,9 @@ bd_status bd_ui_load_theme(bd_ui *ui, const char *name, bd_error *err) {
   if (ui->mono) {
     return bd_fail(err, BD_INVALID, "colours are off: --no-color or NO_COLOR asked for it");
   }
-  return bd_theme_load(name, &ui->theme, err);
+  BD_TRY(bd_theme_load(name, &ui->theme, err));
+  ui->theme_chosen = true;
+  return BD_OK;
 }
 
 static void clear_message(bd_ui *ui) {

@@ -34,6 +34,7 @@ struct bd_ui {
   bool mono;     // no colours, whatever the theme
   bool scripted; // no terminal; nothing is remembered
   bd_theme theme;
+  bool theme_chosen;               // here, not by an option: it is remembered
   const bd_overlay_class *overlay; // NULL: none
   void *overlay_state;
   bd_history history; // of the command line

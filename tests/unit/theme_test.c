@@ -82,6 +82,9 @@ static void few_colours_get_the_nearest(void **state) {
   assert_int_equal(bd_colour_number(white, 16), 15);
   assert_int_equal(bd_colour_number(white, 8), 7);
   assert_int_equal(bd_colour_number(red, 8), 1);
+  bd_colour grey = {BD_COLOUR_RGB, 0x808080};
+  assert_int_equal(bd_colour_number(grey, 16), 8);
+  assert_int_equal(bd_colour_number(grey, 8), 7);
   for (int i = 0; i < 256; i++) {
     bd_colour colour = {BD_COLOUR_PALETTE, i};
     assert_int_equal(bd_colour_number(colour, 256), i);
