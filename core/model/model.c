@@ -2,6 +2,7 @@
 
 #include "core/base/text.h"
 #include "core/model/ports.h"
+#include "core/model/proto.h"
 #include "core/model/state.h"
 #include "core/model/weights.h"
 
@@ -80,6 +81,16 @@ int bd_model_layer_count(const bd_model *model) {
 
 const bd_layer *bd_model_layer(const bd_model *model, int layer) {
   return &model->layers.items[layer].shown;
+}
+
+const Onnx__ModelProto *bd_model_proto(const bd_model *model) {
+  return model->decoded.model;
+}
+
+const Onnx__TensorProto *bd_model_layer_proto(const bd_model *model, int layer) {
+  const bd_found *found = &model->layers.items[layer];
+  bool stored = found->value->origin == BD_FROM_FILE && !found->shown.refused;
+  return stored ? found->value->stored.tensor : NULL;
 }
 
 int bd_model_find(const bd_model *model, const char *tensor) {

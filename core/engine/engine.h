@@ -1,0 +1,77 @@
+// Runs a model's graph. The graph is compiled once for the shapes of its inputs into an immutable
+// plan that threads share; each thread has a run of its own, with its own activations. A set of
+// replaced weights (bd_swap) stands beside the plan: changing a layer repacks that layer alone.
+//
+// What the shapes do not depend on data is decided while compiling: constants are folded,
+// normalizations, sums and activations join their convolution, buffers are laid out so that they
+// share memory. What depends on data (If, Loop, NonZero, …) is decided while it runs.
+#ifndef BD_ENGINE_ENGINE_H
+#define BD_ENGINE_ENGINE_H
+
+#include "core/base/pool.h"
+#include "core/engine/tensor.h"
+#include "core/model/model.h"
+
+typedef struct bd_engine bd_engine; // a plan; any thread may read it
+
+// BD_INVALID where the graph has operators that are not written: names each with its first node and
+// how many nodes have it. Nothing is run. Compiling begins with it.
+bd_status bd_engine_supports(const bd_model *model, bd_error *err);
+
+typedef struct bd_engine_options {
+  size_t memory; // a ceiling in bytes for the plan and, apart, for each run; 0: half the machine's
+  bool apart;    // every layer's own output can be read: nothing that follows joins its step
+} bd_engine_options;
+
+// inputs: type and shape of each of bd_model_about's inputs, in their order; where data is set, the
+// value is taken as constant (it must stay). options NULL: defaults. BD_INVALID names the node and
+// the tensor. The model must outlive the engine.
+bd_status bd_engine_compile(const bd_model *model, const bd_tensor *inputs,
+                            const bd_engine_options *options, bd_engine **out, bd_error *err);
+void bd_engine_free(bd_engine *engine);
+
+// Bytes: constants and packed weights that the plan holds beside the model; the activations of a
+// run, buffers shared, and kept apart.
+typedef struct bd_engine_memory {
+  size_t plan, run, run_kept;
+} bd_engine_memory;
+bd_engine_memory bd_engine_memory_of(const bd_engine *engine);
+
+// Multiply–accumulates of one run in the steps of a layer (its users together): of a convolution or
+// product, by the shapes; 0 where the layer has none or its shapes depend on data.
+double bd_engine_macs(const bd_engine *engine, int layer);
+// Does the network depend on the layer at all (and does the plan see it)?
+bool bd_engine_uses(const bd_engine *engine, int layer);
+
+// Replaced weights. One thread changes it, while no run uses it.
+typedef struct bd_swap bd_swap;
+bd_status bd_swap_new(const bd_engine *engine, bd_swap **out, bd_error *err);
+void bd_swap_free(bd_swap *swap);
+// New values for a layer (as many as it has, in stored order; copied). NULL: the model's own again.
+bd_status bd_swap_set(bd_swap *swap, int layer, const float *values, bd_error *err);
+
+// A run: one thread's activations. Kept: no two tensors share memory, so that a later run can start
+// in the middle; takes bd_engine_memory.run_kept.
+typedef struct bd_run bd_run;
+bd_status bd_run_new(const bd_engine *engine, bool kept, bd_run **out, bd_error *err);
+void bd_run_free(bd_run *run);
+
+// Runs the network on the inputs (data set, types and shapes as compiled), with the swap's weights
+// (NULL: the model's own). cancel is polled between steps. Errors name node and tensor.
+bd_status bd_run_all(bd_run *run, const bd_swap *swap, const bd_tensor *inputs,
+                     const bd_cancel *cancel, bd_error *err);
+// Runs again from the first step that uses the layer, on the activations that are there: those of
+// the steps before it are unchanged, those after it are written over. So layer by layer from the
+// last to the first, one kept run gives the effect of each layer alone. Kept runs only.
+bd_status bd_run_from(bd_run *run, const bd_swap *swap, int layer, const bd_cancel *cancel,
+                      bd_error *err);
+// Runs only the steps that use the layer. Kept runs only.
+bd_status bd_run_layer(bd_run *run, const bd_swap *swap, int layer, bd_error *err);
+
+// An output of the model after a run, in the order of bd_model_about. Valid until the next run.
+const bd_tensor *bd_run_output(const bd_run *run, int output);
+// What the layer's first user left: its output with the bias, and with what joined the step unless
+// compiled `apart`. Row-major; the caller frees out->data. BD_INVALID where there is none.
+bd_status bd_run_layer_output(const bd_run *run, int layer, bd_tensor *out, bd_error *err);
+
+#endif

@@ -1,0 +1,2 @@
+#include "core/engine/op.h"
+const bd_op bd_ops_rnn[] = {{0}};

@@ -1,0 +1,166 @@
+// Replaced weights: what the plan computed from a layer's weights is computed again beside it.
+#include "core/engine/swap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct bd_swap {
+  const bd_engine *engine;
+  bd_tensor *tensors; // as the plan's; the replaced ones have other data
+  void **data;        // by slot: owned, or NULL: the plan's own
+  void **packed;      // by step: owned, or NULL
+  bool *changed;      // by slot: in the call at hand
+  bd_tensor **pointers;
+};
+
+static int widest(const bd_engine *engine) {
+  int most = 0;
+  for (int i = 0; i < engine->step_count + engine->folded.count; i++) {
+    const bd_step *step = i < engine->step_count ? engine->steps[i]
+                                                 : engine->folded.steps[i - engine->step_count];
+    if (step && step->in_count + step->out_count > most) most = step->in_count + step->out_count;
+  }
+  return most;
+}
+
+bd_status bd_step_pack(const bd_engine *engine, const bd_step *step, const bd_tensor *tensors,
+                       void **out, size_t *bytes, bd_error *err) {
+  *out = NULL;
+  *bytes = 0;
+  if (!step->state || !engine->slots[step->in[1]].constant ||
+      (step->in_count > 2 && step->in[2] >= 0 && !engine->slots[step->in[2]].constant))
+    return BD_OK;
+  bd_scratch scratch = {0};
+  bd_tensor **pointers =
+      malloc((size_t)(step->in_count + step->out_count) * sizeof(bd_tensor *));
+  *bytes = bd_conv_packed(step->state);
+  *out = aligned_alloc(64, (*bytes + 63) / 64 * 64 + 64);
+  bd_status status = bd_fail_memory(err, "packed weights");
+  if (pointers && *out) {
+    bd_frame frame = {(bd_tensor *)(uintptr_t)tensors, pointers, &scratch, engine->limit, err};
+    bd_call call = bd_frame_call(engine, &frame, step);
+    status = bd_conv_pack(&call, step->state, *out);
+  }
+  free(pointers);
+  bd_scratch_free(&scratch);
+  if (status == BD_OK) return BD_OK;
+  free(*out);
+  *out = NULL;
+  return status;
+}
+
+bd_status bd_swap_new(const bd_engine *engine, bd_swap **out, bd_error *err) {
+  *out = NULL;
+  bd_swap *swap = calloc(1, sizeof *swap);
+  if (!swap) return bd_fail_memory(err, "replaced weights");
+  size_t slots = (size_t)engine->slot_count;
+  swap->engine = engine;
+  swap->tensors = malloc((slots + 1) * sizeof *swap->tensors);
+  swap->data = calloc(slots + 1, sizeof(void *));
+  swap->packed = calloc((size_t)engine->step_count + 1, sizeof(void *));
+  swap->changed = calloc(slots + 1, sizeof *swap->changed);
+  swap->pointers = calloc((size_t)widest(engine) + 1, sizeof(bd_tensor *));
+  if (swap->tensors && swap->data && swap->packed && swap->changed && swap->pointers) {
+    memcpy(swap->tensors, engine->tensors, slots * sizeof *swap->tensors);
+    *out = swap;
+    return BD_OK;
+  }
+  bd_swap_free(swap);
+  return bd_fail_memory(err, "replaced weights");
+}
+
+void bd_swap_free(bd_swap *swap) {
+  if (!swap) return;
+  for (int i = 0; swap->data && i < swap->engine->slot_count; i++)
+    free(swap->data[i]);
+  for (int i = 0; swap->packed && i < swap->engine->step_count; i++)
+    free(swap->packed[i]);
+  free(swap->tensors);
+  free(swap->data);
+  free(swap->packed);
+  free(swap->changed);
+  free(swap->pointers);
+  free(swap);
+}
+
+// Memory of its own for a slot's values.
+static bool own(bd_swap *swap, int slot) {
+  size_t bytes = bd_tensor_bytes(&swap->tensors[slot]);
+  if (!swap->data[slot]) swap->data[slot] = aligned_alloc(64, (bytes + 64) / 64 * 64);
+  if (swap->data[slot]) swap->tensors[slot].data = swap->data[slot];
+  return swap->data[slot] != NULL;
+}
+
+static void disown(bd_swap *swap, int slot) {
+  free(swap->data[slot]);
+  swap->data[slot] = NULL;
+  swap->tensors[slot].data = swap->engine->tensors[slot].data;
+}
+
+static bool reads_changed(const bd_swap *swap, const bd_step *step) {
+  for (int i = 0; i < step->in_count; i++)
+    if (step->in[i] >= 0 && swap->changed[step->in[i]]) return true;
+  return false;
+}
+
+// Constants that were computed from changed ones.
+static bd_status refold(bd_swap *swap, bd_error *err) {
+  const bd_engine *engine = swap->engine;
+  bd_scratch scratch = {0};
+  bd_frame frame = {swap->tensors, swap->pointers, &scratch, engine->limit, err};
+  bd_status status = BD_OK;
+  for (int i = 0; i < engine->folded.count && status == BD_OK; i++) {
+    const bd_step *step = engine->folded.steps[i];
+    if (!reads_changed(swap, step)) continue;
+    for (int k = 0; k < step->out_count; k++) {
+      if (step->out[k] < 0) continue;
+      if (!own(swap, step->out[k])) status = bd_fail_memory(err, "replaced weights");
+      swap->changed[step->out[k]] = true;
+    }
+    bd_call call = bd_frame_call(engine, &frame, step);
+    if (status == BD_OK) status = bd_op_run(&call);
+    bd_scratch_reset(&scratch);
+  }
+  bd_scratch_free(&scratch);
+  return status;
+}
+
+static bd_status repack(bd_swap *swap, bd_error *err) {
+  const bd_engine *engine = swap->engine;
+  for (int i = 0; i < engine->step_count; i++) {
+    const bd_step *step = engine->steps[i];
+    if (!step || !step->soft || !step->packed || !reads_changed(swap, step)) continue;
+    size_t bytes;
+    void *fresh;
+    BD_TRY(bd_step_pack(engine, step, swap->tensors, &fresh, &bytes, err));
+    free(swap->packed[i]);
+    swap->packed[i] = fresh;
+  }
+  return BD_OK;
+}
+
+bd_status bd_swap_set(bd_swap *swap, int layer, const float *values, bd_error *err) {
+  int slot = swap->engine->layer_slots[layer];
+  if (slot < 0) return BD_OK; // nothing that runs depends on it
+  memset(swap->changed, 0, (size_t)swap->engine->slot_count * sizeof *swap->changed);
+  swap->changed[slot] = true;
+  bd_tensor *tensor = &swap->tensors[slot];
+  if (!values) {
+    disown(swap, slot);
+  } else if (own(swap, slot)) {
+    bd_convert(BD_TYPE_FLOAT, values, tensor->type, tensor->data, tensor->count);
+  } else {
+    return bd_fail_memory(err, "replaced weights");
+  }
+  BD_TRY(refold(swap, err));
+  return repack(swap, err);
+}
+
+const bd_tensor *bd_swap_tensor(const bd_swap *swap, int slot) {
+  return &swap->tensors[slot];
+}
+
+const void *bd_swap_packed(const bd_swap *swap, const bd_step *step) {
+  const void *own_pack = swap->packed[step->index];
+  return own_pack ? own_pack : step->packed;
+}

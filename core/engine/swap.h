@@ -1,0 +1,11 @@
+// What a run takes from replaced weights. For core/engine alone.
+#ifndef BD_ENGINE_SWAP_H
+#define BD_ENGINE_SWAP_H
+
+#include "core/engine/plan.h"
+
+// A constant as it stands with the replaced weights.
+const bd_tensor *bd_swap_tensor(const bd_swap *swap, int slot);
+const void *bd_swap_packed(const bd_swap *swap, const bd_step *step);
+
+#endif
