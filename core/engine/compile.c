@@ -35,8 +35,8 @@ static bd_status bind(compiler *c, scope *where, const char *name, int slot) {
   void **place = bd_names_place(&where->names, name);
   if (!place) return no_memory(c);
   if (*place)
-    return bd_fail(c->err, BD_INVALID, "tensor %s: is made twice in one graph: the model is damaged",
-                   name);
+    return bd_fail(c->err, BD_INVALID,
+                   "tensor %s: is made twice in one graph: the model is damaged", name);
   *place = (void *)(intptr_t)(slot + 1);
   return BD_OK;
 }
@@ -123,13 +123,27 @@ static bd_status connect(compiler *c, scope *where, bd_step *step) {
   return BD_OK;
 }
 
+// A branch that is never taken may well be wrong for these shapes: inside of one, what fails now is
+// asked again when it is run.
+static bd_status postpone(compiler *c, const scope *where, bd_step *step, bd_status status) {
+  if (status != BD_INVALID || where->block == &c->engine->main) return status;
+  step->dynamic = true;
+  for (int i = 0; i < step->out_count; i++) {
+    if (step->out[i] < 0) continue;
+    bd_slot *slot = &c->engine->slots[step->out[i]];
+    slot->shaped = slot->constant = slot->soft = false;
+    c->engine->tensors[step->out[i]] = (bd_tensor){0};
+  }
+  return BD_OK;
+}
+
 // Infers the shapes of a step's outputs; where that must wait for the run, the step is dynamic.
-static bd_status infer(compiler *c, bd_step *step, bd_call *call) {
+static bd_status infer(compiler *c, const scope *where, bd_step *step, bd_call *call) {
   for (int i = 0; i < step->in_count; i++)
     if (step->in[i] >= 0 && !c->engine->slots[step->in[i]].shaped) step->dynamic = true;
   if (step->dynamic) return BD_OK;
-  BD_TRY(step->op->infer(call));
-  step->dynamic = call->deferred;
+  BD_TRY(postpone(c, where, step, step->op->infer(call)));
+  step->dynamic |= call->deferred;
   for (int i = 0; i < step->out_count && !step->dynamic; i++)
     if (step->out[i] >= 0) c->engine->slots[step->out[i]].shaped = true;
   return BD_OK;
@@ -145,12 +159,13 @@ static bool foldable(const bd_engine *engine, const bd_step *step) {
 
 static bd_status over_ceiling(const compiler *c) {
   char text[32];
-  return bd_fail(c->err, BD_FAILED, "the network's constants take more than the ceiling of %s: raise --memory",
+  return bd_fail(c->err, BD_FAILED,
+                 "the network's constants take more than the ceiling of %s: raise --memory",
                  bd_text_bytes(text, sizeof text, (double)c->engine->limit));
 }
 
 // Runs the step now: its outputs are constants.
-static bd_status fold(compiler *c, bd_step *step, bd_call *call) {
+static bd_status fold(compiler *c, scope *where, bd_step *step, bd_call *call) {
   bd_engine *engine = c->engine;
   bool soft = false;
   for (int i = 0; i < step->in_count; i++)
@@ -164,7 +179,8 @@ static bd_status fold(compiler *c, bd_step *step, bd_call *call) {
     engine->slots[step->out[i]].constant = true;
     engine->slots[step->out[i]].soft = soft && !(step->op->flags & BD_OP_SHAPE);
   }
-  BD_TRY(step->op->run(call));
+  BD_TRY(postpone(c, where, step, bd_op_run(call)));
+  if (step->dynamic) return bd_block_add(where->block, step, -1) ? BD_OK : no_memory(c);
   if (soft && !bd_block_add(&engine->folded, step, -1)) return no_memory(c);
   return BD_OK;
 }
@@ -172,10 +188,10 @@ static bd_status fold(compiler *c, bd_step *step, bd_call *call) {
 static bd_status finish_step(compiler *c, scope *where, bd_step *step) {
   c->frame.tensors = c->engine->tensors; // they move when slots are added
   bd_call call = bd_frame_call(c->engine, &c->frame, step);
-  BD_TRY(infer(c, step, &call));
+  BD_TRY(infer(c, where, step, &call));
   bd_status status = BD_OK;
   if (foldable(c->engine, step))
-    status = fold(c, step, &call);
+    status = fold(c, where, step, &call);
   else if (!bd_block_add(where->block, step, -1))
     status = no_memory(c);
   bd_scratch_reset(&c->scratch);
@@ -341,8 +357,7 @@ static bd_status compile_if(compiler *c, scope *where, bd_step *step) {
   int condition = look_up(where, bd_said(step->node->input[0]));
   if (condition >= 0 && c->engine->slots[condition].constant) {
     const bd_tensor *value = &c->engine->tensors[condition];
-    if (value->count == 1)
-      return inline_branch(c, where, step, bd_tensor_integer(value, 0) != 0);
+    if (value->count == 1) return inline_branch(c, where, step, bd_tensor_integer(value, 0) != 0);
   }
   BD_TRY(connect(c, where, step));
   BD_TRY(compile_block(c, where, step, 0, "then_branch", 0));
@@ -421,7 +436,7 @@ static bd_status start(bd_engine *engine, const bd_engine_options *options, bd_e
   engine->opset = bd_model_about(engine->model)->opset;
   engine->limit = options && options->memory ? options->memory : half_of_memory();
   engine->apart = options && options->apart;
-  engine->arena = bd_arena_new();
+  engine->arena = bd_arena_new(0);
   engine->layer_slots = malloc((layers + 1) * sizeof *engine->layer_slots);
   if (!engine->arena || !engine->layer_slots) return bd_fail_memory(err, "the plan of the network");
   for (size_t i = 0; i < layers; i++)

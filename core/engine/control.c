@@ -96,14 +96,16 @@ static bd_status hand_out(bd_run *run, const bd_step *step, const gathered *all,
   for (int i = 0; i < each.rank; i++)
     dims[i + (i >= axis)] = each.dims[i];
   dims[axis] = all->count;
-  if (!bd_tensor_shape(to, each.type, each.rank + 1, dims)) return bd_bad(&call, "gathers too much");
+  if (!bd_tensor_shape(to, each.type, each.rank + 1, dims))
+    return bd_bad(&call, "gathers too much");
   to->data = data;
   BD_TRY(bd_run_hold(run, slot, step->node, err));
   int64_t outer = bd_dims_product(each.dims, 0, axis);
   size_t inner = (size_t)bd_dims_product(each.dims, axis, each.rank) * bd_type_size(each.type);
   for (int64_t n = 0; n < all->count && inner; n++)
     for (int64_t o = 0; o < outer; o++)
-      memcpy((char *)to->data + (size_t)(o * all->count + (backwards ? all->count - 1 - n : n)) * inner,
+      memcpy((char *)to->data +
+                 (size_t)(o * all->count + (backwards ? all->count - 1 - n : n)) * inner,
              all->data + (size_t)(n * outer + o) * inner, inner);
   return BD_OK;
 }
@@ -114,8 +116,8 @@ static void drop(gathered *all, int count) {
   free(all);
 }
 
-// Values carried from one iteration to the next: body outputs → body inputs. They go through copies,
-// because an output may be another one's input.
+// Values carried from one iteration to the next: body outputs → body inputs. They go through
+// copies, because an output may be another one's input.
 static bd_status carry(bd_run *run, const bd_step *step, const int *from, const int *to, int count,
                        bd_error *err) {
   bd_tensor *copies = calloc((size_t)count + 1, sizeof *copies);
@@ -154,8 +156,8 @@ static bd_status loop_once(loop *l, int64_t iteration, bool *going) {
   *(uint8_t *)run->tensors[body->inputs[1]].data = 1;
   BD_TRY(bd_run_block(run, body, l->err));
   for (int i = 0; i < l->gathers; i++)
-    BD_TRY(gather(run, l->step, &l->all[i],
-                  &run->tensors[body->outputs[1 + l->carried + i]], l->err));
+    BD_TRY(
+        gather(run, l->step, &l->all[i], &run->tensors[body->outputs[1 + l->carried + i]], l->err));
   BD_TRY(truth(run, l->step, body->outputs[0], going, l->err));
   return carry(run, l->step, body->outputs + 1, body->inputs + 2, l->carried, l->err);
 }
@@ -240,8 +242,7 @@ static bd_status slice(scan *s, int which, int64_t at) {
   bd_tensor_shape(to, in->type, in->rank - 1, dims);
   BD_TRY(bd_run_hold(s->run, slot, s->step->node, s->err));
   int64_t outer = bd_dims_product(in->dims, 0, axis);
-  size_t inner =
-      (size_t)bd_dims_product(in->dims, axis + 1, in->rank) * bd_type_size(in->type);
+  size_t inner = (size_t)bd_dims_product(in->dims, axis + 1, in->rank) * bd_type_size(in->type);
   for (int64_t o = 0; o < outer && inner; o++)
     memcpy((char *)to->data + (size_t)o * inner,
            (const char *)in->data + (size_t)(o * s->length + at) * inner, inner);
@@ -257,8 +258,8 @@ static bd_status scan_all(scan *s) {
       BD_TRY(slice(s, i, at));
     BD_TRY(bd_run_block(run, s->body, s->err));
     for (int i = 0; i < s->gathers; i++)
-      BD_TRY(gather(run, s->step, &s->all[i], &run->tensors[s->body->outputs[s->states + i]],
-                    s->err));
+      BD_TRY(
+          gather(run, s->step, &s->all[i], &run->tensors[s->body->outputs[s->states + i]], s->err));
     BD_TRY(carry(run, s->step, s->body->outputs, s->body->inputs, s->states, s->err));
   }
   for (int i = 0; i < s->states && i < s->step->out_count; i++)

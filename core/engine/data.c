@@ -63,7 +63,8 @@ static bd_status fit(const bd_port *port, const bd_tensor *array, bool single, i
   int64_t dims[BD_DIMS_MAX];
   bd_type type = type_of_port(port);
   if (!type)
-    return bd_fail(err, BD_INVALID, "input %s: is a %s, which cannot be given", port->name, port->type);
+    return bd_fail(err, BD_INVALID, "input %s: is a %s, which cannot be given", port->name,
+                   port->type);
   if (port->rank >= 0 && port->rank != array->rank)
     return misfit(port, array, "give as many axes, the samples on the first", err);
   if (!bd_type_is_real(type) && type != array->type)
@@ -214,7 +215,8 @@ static bd_status check_all_fed(const bd_data *data, bd_error *err) {
   const bd_model_info *info = bd_model_about(data->model);
   for (int i = 0; i < data->input_count; i++)
     if (!data->feeds[i].array)
-      return bd_fail(err, BD_INVALID, "input %s: no data: give --input %s=FILE, or an archive (.npz) that has it",
+      return bd_fail(err, BD_INVALID,
+                     "input %s: no data: give --input %s=FILE, or an archive (.npz) that has it",
                      info->inputs[i].name, info->inputs[i].name);
   return BD_OK;
 }
@@ -223,8 +225,9 @@ static bd_status check_all_fed(const bd_data *data, bd_error *err) {
 static bd_status feed_array(bd_data *data, int input, const bd_tensor *array, bd_error *err) {
   const bd_port *port = &bd_model_about(data->model)->inputs[input];
   bool alone = data->input_count == 1;
-  bool single = !alone && (array->rank == 0 || (port->rank > 0 && port->dims[0] != 1 &&
-                                                port->dims[0] > 0 && array->dims[0] == port->dims[0]));
+  bool single =
+      !alone && (array->rank == 0 || (port->rank > 0 && port->dims[0] != 1 && port->dims[0] > 0 &&
+                                      array->dims[0] == port->dims[0]));
   BD_TRY(feed_input(data, input, array, single, err));
   if (single) return BD_OK;
   int64_t samples = array->rank ? array->dims[0] : 1;
@@ -244,8 +247,9 @@ static bd_status open_arrays(bd_data *data, const char *path, bd_error *err) {
   for (int i = 0; i < arrays->count; i++) {
     int input = lone ? 0 : find_input(info, arrays->items[i].name);
     if (input < 0)
-      return bd_fail(err, BD_INVALID, "%s: holds %s, which is no input of the network; the first is %s",
-                     path, arrays->items[i].name, info->inputs[0].name);
+      return bd_fail(err, BD_INVALID,
+                     "%s: holds %s, which is no input of the network; the first is %s", path,
+                     arrays->items[i].name, info->inputs[0].name);
     BD_TRY(feed_array(data, input, &arrays->items[i].tensor, err));
   }
   BD_TRY(check_all_fed(data, err));
@@ -273,15 +277,15 @@ static bd_status open_pictures(bd_data *data, const char *path, bd_error *err) {
   int64_t dims[4] = {data->batch, 3, 224, 224};
   bd_tensor *input = data->inputs;
   if (data->input_count != 1 || port->rank != 4)
-    return bd_fail(err, BD_INVALID, "%s: pictures go into a network with one input of rank 4", path);
+    return bd_fail(err, BD_INVALID, "%s: pictures go into a network with one input of rank 4",
+                   path);
   bool last = port->dims[1] != 3 && port->dims[1] != 1 && port->dims[3] > 0 && port->dims[3] <= 3;
   for (int i = 1; i < 4; i++)
     dims[i] = port->dims[i] > 0 ? port->dims[i] : last && i == 1 ? 224 : dims[i];
   int64_t height = dims[last ? 1 : 2], width = dims[last ? 2 : 3], channels = dims[last ? 3 : 1];
   bd_type type = type_of_port(port);
   if ((channels != 1 && channels != 3) || height > 8192 || width > 8192 ||
-      (!bd_type_is_real(type) && type != BD_TYPE_UINT8) ||
-      !bd_tensor_shape(input, type, 4, dims)) {
+      (!bd_type_is_real(type) && type != BD_TYPE_UINT8) || !bd_tensor_shape(input, type, 4, dims)) {
     bd_tensor_shape(input, type, 4, dims);
     return misfit(port, input, "pictures have 1 or 3 channels", err);
   }
@@ -372,6 +376,10 @@ const bd_tensor *bd_data_inputs(const bd_data *data) {
   return data->inputs;
 }
 
+int bd_data_input_count(const bd_data *data) {
+  return data->input_count;
+}
+
 // A picture's bytes, rows first, → an array in the order of the input.
 static void order_channels(const uint8_t *pixels, const bd_tensor *input, bool last, uint8_t *out) {
   int64_t channels = last ? input->dims[3] : input->dims[1];
@@ -389,9 +397,9 @@ static bd_status read_picture(const bd_data *data, int64_t sample, bd_tensor *in
   bd_tensor array;
   bd_status status = pixels && ordered ? BD_OK : bd_fail_memory(err, "a picture");
   if (status == BD_OK)
-    status = bd_image_read(data->folder.paths[sample], data->side, (int)input->dims[last ? 1 : 2],
-                           (int)input->dims[last ? 2 : 3], (int)input->dims[last ? 3 : 1], pixels,
-                           err);
+    status =
+        bd_image_read(data->folder.paths[sample], data->side, (int)input->dims[last ? 1 : 2],
+                      (int)input->dims[last ? 2 : 3], (int)input->dims[last ? 3 : 1], pixels, err);
   if (status == BD_OK) {
     order_channels(pixels, input, last, ordered);
     bd_tensor_shape(&array, BD_TYPE_UINT8, 2, dims);

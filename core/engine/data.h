@@ -44,6 +44,7 @@ int64_t bd_data_runs(const bd_data *data);    // runs of the network that they t
 int64_t bd_data_batch(const bd_data *data);   // samples of a run (the last may have fewer)
 // Type and shape of the network's inputs in every run; one a model input.
 const bd_tensor *bd_data_inputs(const bd_data *data);
+int bd_data_input_count(const bd_data *data);
 // Fills inputs[i].data (memory for bd_data_inputs' bytes each). A batch that the samples do not
 // fill repeats the last one. BD_INVALID names the file of a picture that cannot be read.
 bd_status bd_data_read(const bd_data *data, int64_t run, bd_tensor *inputs, bd_error *err);

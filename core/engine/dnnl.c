@@ -20,7 +20,7 @@ typedef dnnl_memory_desc_t md_owned;
   X(dnnl_deconvolution_forward_primitive_desc_create)                                              \
   X(dnnl_eltwise_forward_primitive_desc_create)
 #elif DNNL_VERSION_MAJOR == 2
-#define LIBRARY "libdnnl.so.2"
+#define LIBRARY  "libdnnl.so.2"
 typedef const dnnl_memory_desc_t *md_view;
 typedef dnnl_memory_desc_t md_owned;
 #define VIEW(md) (&(md))
@@ -159,7 +159,8 @@ static bool execute(const_dnnl_primitive_t primitive, int count, const int *kind
   dnnl_exec_arg_t arguments[ARGUMENTS_MAX];
   dnnl_stream_t stream = NULL;
   int made = 0;
-  bool fine = lib.dnnl_stream_create(&stream, lib.engine, dnnl_stream_default_flags) == dnnl_success;
+  bool fine =
+      lib.dnnl_stream_create(&stream, lib.engine, dnnl_stream_default_flags) == dnnl_success;
   for (int i = 0; i < count && fine; i++) {
     if (!data[i]) continue;
     arguments[made].arg = kinds[i];
@@ -221,8 +222,8 @@ static dnnl_primitive_attr_t conv_attributes(const bd_conv_shape *shape) {
   dnnl_primitive_attr_t attributes = NULL;
   dnnl_post_ops_t ops = NULL;
   if (lib.dnnl_primitive_attr_create(&attributes) != dnnl_success) return NULL;
-  bool fine = lib.dnnl_primitive_attr_set_scratchpad_mode(
-                  attributes, dnnl_scratchpad_mode_user) == dnnl_success &&
+  bool fine = lib.dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user) ==
+                  dnnl_success &&
               lib.dnnl_post_ops_create(&ops) == dnnl_success && append_post_ops(ops, shape) &&
               lib.dnnl_primitive_attr_set_post_ops(attributes, ops) == dnnl_success;
   if (ops) lib.dnnl_post_ops_destroy(ops);
@@ -259,27 +260,24 @@ static dnnl_primitive_desc_t conv_desc(const bd_conv_shape *shape, conv_mds *mds
   dnnl_primitive_desc_t desc = NULL;
 #if DNNL_VERSION_MAJOR >= 3
   dnnl_status_t status =
-      shape->transposed
-          ? lib.dnnl_deconvolution_forward_primitive_desc_create(
-                &desc, lib.engine, dnnl_forward_inference, dnnl_deconvolution_direct,
-                VIEW(mds->in), VIEW(mds->weights), bias, VIEW(mds->out), g.stride, g.dilation,
-                g.low, g.high, attributes)
-          : lib.dnnl_convolution_forward_primitive_desc_create(
-                &desc, lib.engine, dnnl_forward_inference, dnnl_convolution_direct, VIEW(mds->in),
-                VIEW(mds->weights), bias, VIEW(mds->out), g.stride, g.dilation, g.low,
-                g.high, attributes);
+      shape->transposed ? lib.dnnl_deconvolution_forward_primitive_desc_create(
+                              &desc, lib.engine, dnnl_forward_inference, dnnl_deconvolution_direct,
+                              VIEW(mds->in), VIEW(mds->weights), bias, VIEW(mds->out), g.stride,
+                              g.dilation, g.low, g.high, attributes)
+                        : lib.dnnl_convolution_forward_primitive_desc_create(
+                              &desc, lib.engine, dnnl_forward_inference, dnnl_convolution_direct,
+                              VIEW(mds->in), VIEW(mds->weights), bias, VIEW(mds->out), g.stride,
+                              g.dilation, g.low, g.high, attributes);
 #else
   dnnl_convolution_desc_t said;
   dnnl_status_t status =
       shape->transposed
           ? lib.dnnl_dilated_deconvolution_forward_desc_init(
                 &said, dnnl_forward_inference, dnnl_deconvolution_direct, VIEW(mds->in),
-                VIEW(mds->weights), bias, VIEW(mds->out), g.stride, g.dilation, g.low,
-                g.high)
+                VIEW(mds->weights), bias, VIEW(mds->out), g.stride, g.dilation, g.low, g.high)
           : lib.dnnl_dilated_convolution_forward_desc_init(
                 &said, dnnl_forward_inference, dnnl_convolution_direct, VIEW(mds->in),
-                VIEW(mds->weights), bias, VIEW(mds->out), g.stride, g.dilation, g.low,
-                g.high);
+                VIEW(mds->weights), bias, VIEW(mds->out), g.stride, g.dilation, g.low, g.high);
   if (status == dnnl_success)
     status = lib.dnnl_primitive_desc_create(&desc, &said, attributes, lib.engine, NULL);
 #endif

@@ -36,7 +36,7 @@ typedef struct bd_conv_shape {
   int spatial;
   int64_t batch, in_channels, out_channels, groups;
   int64_t in[3], out[3], kernel[3], stride[3], dilation[3], low[3], high[3]; // low, high: padding
-  bool transposed; // weights are then in × out/groups × kernel
+  bool transposed;         // weights are then in × out/groups × kernel
   int in_block, out_block; // 0: plain; otherwise channels are blocked by it
   bool bias;
   bool sum; // add to what the output holds

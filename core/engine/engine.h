@@ -43,6 +43,8 @@ double bd_engine_macs(const bd_engine *engine, int layer);
 // Does the network depend on the layer at all (and does the plan see it)?
 bool bd_engine_uses(const bd_engine *engine, int layer);
 
+int bd_engine_output_count(const bd_engine *engine);
+
 // Replaced weights. One thread changes it, while no run uses it.
 typedef struct bd_swap bd_swap;
 bd_status bd_swap_new(const bd_engine *engine, bd_swap **out, bd_error *err);
@@ -68,6 +70,8 @@ bd_status bd_run_from(bd_run *run, const bd_swap *swap, int layer, const bd_canc
 // Runs only the steps that use the layer. Kept runs only.
 bd_status bd_run_layer(bd_run *run, const bd_swap *swap, int layer, bd_error *err);
 
+// Has the run been through once, so that its outputs' shapes stand?
+bool bd_run_done(const bd_run *run);
 // An output of the model after a run, in the order of bd_model_about. Valid until the next run.
 const bd_tensor *bd_run_output(const bd_run *run, int output);
 // What the layer's first user left: its output with the bias, and with what joined the step unless

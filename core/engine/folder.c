@@ -155,7 +155,8 @@ static bd_status take_lines(const char *path, const bd_folder *folder, int64_t c
   for (int64_t number = 1; next_line(&text, &each, &good); number++) {
     if (!good && number == 1) continue;
     if (!good) return bad_line(path, number, err);
-    int64_t place = *each.file && folder->count ? picture_of(folder, count, each.file, taken) : taken;
+    int64_t place =
+        *each.file && folder->count ? picture_of(folder, count, each.file, taken) : taken;
     if (place >= 0 && place < count) out[place] = each.label;
     taken += place >= 0;
   }

@@ -166,7 +166,9 @@ static void drop_at(bd_block *block, int at) {
 }
 
 // The convolution takes the place of the step that joined it, where all its inputs are there.
-static void take_place(bd_block *block, bd_step *conv, const bd_step *next) {
+static void take_place(fuser *f, bd_block *block, bd_step *conv, const bd_step *next) {
+  for (int i = 0; i < next->in_count; i++)
+    if (next->in[i] >= 0 && f->uses[next->in[i]].last == next) f->uses[next->in[i]].last = conv;
   drop_at(block, place_of(block, conv));
   block->steps[place_of(block, next)] = conv;
   conv->out[0] = next->out[0];
@@ -187,7 +189,7 @@ static bool join_swish(fuser *f, bd_block *block, bd_step *conv) {
     if (product->in[0] != y && product->in[1] != y) return false;
     activate(conv, BD_ELTWISE_SWISH, 1, 0);
     drop_at(block, i);
-    take_place(block, conv, product);
+    take_place(f, block, conv, product);
     return true;
   }
   return false;
@@ -211,7 +213,7 @@ static bool fuse_once(fuser *f, bd_block *block, bd_step *conv) {
   for (int i = 1; i < next->out_count; i++)
     if (next->out[i] >= 0) return false;
   if (!join_next(f, conv, next)) return false;
-  take_place(block, conv, next);
+  take_place(f, block, conv, next);
   return true;
 }
 

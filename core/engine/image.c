@@ -20,7 +20,8 @@ static bd_status decode(const char *path, int channels, uint8_t **pixels, int *h
   bool fits = bytes.size > 0 && bytes.size <= INT_MAX;
   bool known = fits && stbi_info_from_memory(bytes.data, (int)bytes.size, width, height, &found);
   bool small = known && *width <= SIDE_MAX && *height <= SIDE_MAX;
-  if (small) *pixels = stbi_load_from_memory(bytes.data, (int)bytes.size, width, height, &found, channels);
+  if (small)
+    *pixels = stbi_load_from_memory(bytes.data, (int)bytes.size, width, height, &found, channels);
   const char *why = stbi_failure_reason();
   bd_file_unmap(bytes);
   if (*pixels) return BD_OK;
@@ -46,10 +47,9 @@ bd_status bd_image_read(const char *path, int side, int height, int width, int c
   if (high < height) high = height;
   if (wide < width) wide = width;
   uint8_t *sized = malloc((size_t)high * (size_t)wide * (size_t)channels);
-  bool fine = sized && stbir_resize_uint8_generic(pixels, columns, rows, 0, sized, wide, high, 0,
-                                                  channels, -1, 0, STBIR_EDGE_CLAMP,
-                                                  STBIR_FILTER_TRIANGLE, STBIR_COLORSPACE_LINEAR,
-                                                  NULL);
+  bool fine = sized && stbir_resize_uint8_generic(
+                           pixels, columns, rows, 0, sized, wide, high, 0, channels, -1, 0,
+                           STBIR_EDGE_CLAMP, STBIR_FILTER_TRIANGLE, STBIR_COLORSPACE_LINEAR, NULL);
   int top = (high - height) / 2, left = (wide - width) / 2;
   size_t row = (size_t)width * (size_t)channels;
   for (int y = 0; fine && y < height; y++)

@@ -142,9 +142,8 @@ static bd_status lay_conv(layouter *l, bd_block *block, bd_step *step, int *at) 
   BD_TRY(bd_conv_shape_of(&call, &shape));
   step->macs = bd_conv_macs(&shape);
   bool float_in = tensors[0].type == BD_TYPE_FLOAT, empty = tensors[0].count == 0;
-  bd_conv *conv = float_in && !empty && engine->tensors[step->out[0]].count
-                      ? choose(l, step, &shape)
-                      : NULL;
+  bd_conv *conv =
+      float_in && !empty && engine->tensors[step->out[0]].count ? choose(l, step, &shape) : NULL;
   step->state = conv;
   if (!conv && step->fusion && (step->fusion->affine_count || step->fusion->sum))
     return bd_bad(&call, "oneDNN has no such convolution");

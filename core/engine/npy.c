@@ -15,9 +15,9 @@ typedef struct type_code {
 } type_code;
 
 static const type_code codes[] = {
-    {"f4", BD_TYPE_FLOAT}, {"f8", BD_TYPE_DOUBLE}, {"f2", BD_TYPE_FLOAT16}, {"i1", BD_TYPE_INT8},
-    {"i2", BD_TYPE_INT16}, {"i4", BD_TYPE_INT32},  {"i8", BD_TYPE_INT64},   {"u1", BD_TYPE_UINT8},
-    {"u2", BD_TYPE_UINT16}, {"u4", BD_TYPE_UINT32}, {"u8", BD_TYPE_UINT64}, {"b1", BD_TYPE_BOOL},
+    {"f4", BD_TYPE_FLOAT},  {"f8", BD_TYPE_DOUBLE}, {"f2", BD_TYPE_FLOAT16}, {"i1", BD_TYPE_INT8},
+    {"i2", BD_TYPE_INT16},  {"i4", BD_TYPE_INT32},  {"i8", BD_TYPE_INT64},   {"u1", BD_TYPE_UINT8},
+    {"u2", BD_TYPE_UINT16}, {"u4", BD_TYPE_UINT32}, {"u8", BD_TYPE_UINT64},  {"b1", BD_TYPE_BOOL},
 };
 enum { CODES = sizeof codes / sizeof *codes };
 
@@ -48,8 +48,9 @@ static bd_status read_type(const char *header, const char *path, bd_type *out, b
     *out = codes[i].type;
     return BD_OK;
   }
-  return bd_fail(err, BD_INVALID, "%s: holds elements of type %.*s, which are not read: save float32",
-                 path, (int)strcspn(said, "'"), said);
+  return bd_fail(err, BD_INVALID,
+                 "%s: holds elements of type %.*s, which are not read: save float32", path,
+                 (int)strcspn(said, "'"), said);
 }
 
 static bd_status read_shape(const char *header, const char *path, bd_type type, bd_tensor *out,
@@ -100,8 +101,9 @@ static bd_status place_data(bd_bytes bytes, size_t start, const char *path, bd_a
   bd_tensor *tensor = &array->tensor;
   size_t wanted = bd_tensor_bytes(tensor), size = bd_type_size(tensor->type);
   if (bytes.size - start < wanted)
-    return bd_fail(err, BD_INVALID, "%s: cut short: holds %zu bytes of data, its shape asks for %zu",
-                   path, bytes.size - start, wanted);
+    return bd_fail(err, BD_INVALID,
+                   "%s: cut short: holds %zu bytes of data, its shape asks for %zu", path,
+                   bytes.size - start, wanted);
   const uint8_t *from = bytes.data + start;
   tensor->data = (void *)(uintptr_t)(wanted ? (const void *)from : bd_nothing);
   if ((uintptr_t)from % size == 0 || !wanted) return BD_OK;
@@ -154,7 +156,8 @@ static bd_status read_member(zip_t *zip, zip_uint64_t index, const char *path, b
   if (!bytes || !array->name) return bd_fail_memory(err, path);
   if (got < 0 || (zip_uint64_t)got != about.size) return bad(path, "is a damaged archive", err);
   bd_array made = {0};
-  bd_status status = parse((bd_bytes){(const uint8_t *)bytes, (size_t)about.size}, path, &made, err);
+  bd_status status =
+      parse((bd_bytes){(const uint8_t *)bytes, (size_t)about.size}, path, &made, err);
   array->tensor = made.tensor;
   if (!made.owned) return status;
   free(bytes); // data were copied, to be aligned
@@ -228,9 +231,10 @@ static size_t make_header(const bd_tensor *tensor, char out[512]) {
     at += (size_t)snprintf(dims + at, sizeof dims - at, "%s%lld%s", i ? ", " : "",
                            (long long)tensor->dims[i], tensor->rank == 1 ? "," : "");
   const char *code = code_of(tensor->type);
-  size_t length = START + (size_t)snprintf(out + START, 512 - START,
-                                           "{'descr': '%s%s', 'fortran_order': False, 'shape': (%s), }",
-                                           bd_type_size(tensor->type) == 1 ? "|" : "<", code, dims);
+  size_t length =
+      START + (size_t)snprintf(out + START, 512 - START,
+                               "{'descr': '%s%s', 'fortran_order': False, 'shape': (%s), }",
+                               bd_type_size(tensor->type) == 1 ? "|" : "<", code, dims);
   while ((length + 1) % 64)
     out[length++] = ' ';
   out[length++] = '\n';

@@ -15,18 +15,18 @@ typedef enum bd_layout {
 } bd_layout;
 
 enum {
-  BD_OP_VIEW = 1,    // the output is the input's bytes under another shape
-  BD_OP_INPLACE = 2, // the output may overwrite input 0 of the same size
-  BD_OP_RANDOM = 4,  // not the same every time: never computed ahead
-  BD_OP_CONTROL = 8, // runs graphs: compile.c and control.c know it
-  BD_OP_SHAPE = 16,  // looks at its input's shape alone
+  BD_OP_VIEW = 1,      // the output is the input's bytes under another shape
+  BD_OP_INPLACE = 2,   // the output may overwrite input 0 of the same size
+  BD_OP_RANDOM = 4,    // not the same every time: never computed ahead
+  BD_OP_CONTROL = 8,   // runs graphs: compile.c and control.c know it
+  BD_OP_SHAPE = 16,    // looks at its input's shape alone
   BD_OP_AS_FLOAT = 32, // written for float; other reals are converted to it and back
 };
 
 typedef struct bd_op {
   const char *name;
-  int since, until;     // opsets of the default domain; until 0: to the newest known
-  int least, most;      // inputs; most -1: any number
+  int since, until;                  // opsets of the default domain; until 0: to the newest known
+  int least, most;                   // inputs; most -1: any number
   bd_status (*infer)(bd_call *call); // declares the outputs, checks everything that run relies on
   bd_status (*run)(bd_call *call);   // fills the outputs that are wanted
   bd_layout layout;
@@ -48,6 +48,6 @@ bd_status bd_op_run(bd_call *call);
 // The table's parts; each ends with a NULL name.
 extern const bd_op bd_ops_unary[], bd_ops_binary[], bd_ops_shape[], bd_ops_move[], bd_ops_index[],
     bd_ops_reduce[], bd_ops_norm[], bd_ops_conv[], bd_ops_pool[], bd_ops_matmul[], bd_ops_rnn[],
-    bd_ops_control[], bd_ops_resize[], bd_ops_quant[], bd_ops_make[], bd_ops_loss[], bd_ops_signal[];
+    bd_ops_control[], bd_ops_resize[], bd_ops_make[];
 
 #endif

@@ -80,7 +80,7 @@ TESTS(greater, a > b)
 TESTS(less, a < b)
 TESTS(at_least, a >= b)
 TESTS(at_most, a <= b)
-KERNEL(both, uint64_t, uint8_t, a && b)
+KERNEL(both, uint64_t, uint8_t, a &&b)
 KERNEL(either, uint64_t, uint8_t, a || b)
 KERNEL(one_of, uint64_t, uint8_t, !a != !b)
 KERNEL(bits_and, uint64_t, uint64_t, a &b)
@@ -312,12 +312,23 @@ static bd_status run_where(bd_call *call) {
 }
 
 #define ROW(NAME, SINCE, RUN, ...)                                                                 \
-  {NAME, SINCE, 0, 2, 2, infer, RUN, BD_LAYOUT_FOLLOW, BD_OP_INPLACE, &(const binary){__VA_ARGS__}}
+  {                                                                                                \
+    NAME, SINCE, 0, 2, 2, infer, RUN, BD_LAYOUT_FOLLOW, BD_OP_INPLACE, &(const binary) {           \
+      __VA_ARGS__                                                                                  \
+    }                                                                                              \
+  }
 #define TEST(NAME, SINCE, ...)                                                                     \
-  {NAME, SINCE, 0, 2, 2, infer, run, BD_LAYOUT_PLAIN, 0,                                           \
-   &(const binary){.kernels = {__VA_ARGS__}, .test = true}}
+  {                                                                                                \
+    NAME, SINCE, 0, 2, 2, infer, run, BD_LAYOUT_PLAIN, 0, &(const binary) {                        \
+      .kernels = {__VA_ARGS__}, .test = true                                                       \
+    }                                                                                              \
+  }
 #define MANY(NAME, RUN, ...)                                                                       \
-  {NAME, 1, 0, 1, -1, infer_many, RUN, BD_LAYOUT_FOLLOW, 0, &(const binary){.kernels = {__VA_ARGS__}}}
+  {                                                                                                \
+    NAME, 1, 0, 1, -1, infer_many, RUN, BD_LAYOUT_FOLLOW, 0, &(const binary) {                     \
+      .kernels = { __VA_ARGS__ }                                                                   \
+    }                                                                                              \
+  }
 
 const bd_op bd_ops_binary[] = {
     ROW("Add", 1, run, .kernels = {WRAPPING(add)}),

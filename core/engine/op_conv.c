@@ -35,8 +35,8 @@ static void take_window(bd_conv_shape *shape, const bd_window *w) {
 static bd_status check_weights(const bd_call *call) {
   const bd_tensor *x = bd_in(call, 0), *w = bd_in(call, 1), *b = bd_in(call, 2);
   if (w->rank != x->rank || x->rank < 3)
-    return bd_bad(call, "its input has rank %d, its weights %d: both need the same, 3 to 5", x->rank,
-                  w->rank);
+    return bd_bad(call, "its input has rank %d, its weights %d: both need the same, 3 to 5",
+                  x->rank, w->rank);
   if (!bd_type_is_real(x->type)) return bd_bad_type(call, x->type);
   if (w->type != x->type || (b && b->type != x->type))
     return bd_bad(call, "its input is %s, its weights %s: they must agree", bd_type_name(x->type),
@@ -95,8 +95,7 @@ double bd_conv_macs(const bd_conv_shape *s) {
     positions *= (double)(s->transposed ? s->in[i] : s->out[i]);
     kernel *= (double)s->kernel[i];
   }
-  return positions * kernel * (double)s->in_channels / (double)s->groups *
-         (double)s->out_channels;
+  return positions * kernel * (double)s->in_channels / (double)s->groups * (double)s->out_channels;
 }
 
 // Output size and padding of a ConvTranspose: padding is taken off the output.
@@ -122,8 +121,7 @@ static bd_status transposed_window(const bd_call *call, bd_window *w) {
     }
     // so that in = (out + low + high - span) / stride + 1
     w->high[i] = full - add - w->out[i] - w->low[i];
-    if (w->out[i] < 1 || add < 0 || w->in[i] < 1)
-      return bd_bad(call, "its output would be empty");
+    if (w->out[i] < 1 || add < 0 || w->in[i] < 1) return bd_bad(call, "its output would be empty");
   }
   return BD_OK;
 }
@@ -218,8 +216,7 @@ bd_status bd_conv_pack(const bd_call *call, const bd_conv *conv, void *packed) {
       apply_affine(call, &fusion->affine[i], channels, scale, bias);
     weights = scaled(call, weights, w->count, channels, scale);
   }
-  if (!weights ||
-      !bd_dnnl_conv_pack(conv->dnnl, weights, (char *)packed + bias_bytes(conv)))
+  if (!weights || !bd_dnnl_conv_pack(conv->dnnl, weights, (char *)packed + bias_bytes(conv)))
     return bd_no_memory(call);
   return BD_OK;
 }

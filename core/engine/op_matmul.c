@@ -255,7 +255,8 @@ static int letters_in(const char *text, size_t length, bool *dotted) {
 static bd_status take_sizes(const bd_call *call, einsum *e, int which) {
   const bd_tensor *in = bd_in(call, which);
   if (e->ranks[which] != in->rank)
-    return bd_bad(call, "names %d axes of input %d, which has %d", e->ranks[which], which, in->rank);
+    return bd_bad(call, "names %d axes of input %d, which has %d", e->ranks[which], which,
+                  in->rank);
   for (int i = 0; i < in->rank; i++) {
     int l = e->axes[which][i];
     if (e->seen[l] && e->sizes[l] != in->dims[i] && e->sizes[l] != 1 && in->dims[i] != 1)
@@ -369,7 +370,8 @@ static bool step(const sum_axes *s, int terms, int64_t *index, int64_t *at) {
   return false;
 }
 
-static double sum_products(const bd_call *call, const sum_axes *s, int terms, const int64_t *start) {
+static double sum_products(const bd_call *call, const sum_axes *s, int terms,
+                           const int64_t *start) {
   int64_t index[LETTERS] = {0}, at[TERMS_MAX];
   double sum = 0;
   memcpy(at, start, sizeof at);

@@ -142,7 +142,8 @@ static bd_status slice_lists(bd_call *call, int64_t lists[4][BD_DIMS_MAX], int *
   if (counts[0] < 0 || counts[1] != counts[0]) return bd_bad(call, "needs as many starts as ends");
   for (int i = 2; i < 4; i++) {
     if (counts[i] >= 0 && counts[i] != counts[0])
-      return bd_bad(call, "lists %d starts and %d %s", counts[0], counts[i], i == 2 ? "axes" : "steps");
+      return bd_bad(call, "lists %d starts and %d %s", counts[0], counts[i],
+                    i == 2 ? "axes" : "steps");
     for (int k = 0; counts[i] < 0 && k < counts[0]; k++)
       lists[i][k] = i == 2 ? k : 1;
   }
@@ -199,7 +200,8 @@ static bd_status infer_expand(bd_call *call) {
   int rank;
   if (!bd_known(call, 1)) return BD_OK;
   BD_TRY(bd_in_ints(call, 1, wanted, BD_DIMS_MAX, &rank));
-  if (!bd_tensor_shape(&shape, in->type, rank, wanted)) return bd_bad(call, "its shape is impossible");
+  if (!bd_tensor_shape(&shape, in->type, rank, wanted))
+    return bd_bad(call, "its shape is impossible");
   bd_tensor *both[] = {call->in[0], &shape};
   bd_call seen = *call;
   seen.in = both;
@@ -244,7 +246,8 @@ static bd_status run_tile(bd_call *call) {
     int64_t at = 0;
     for (int axis = 0; axis < in->rank; axis++)
       at += index[axis] % in->dims[axis] * own[axis];
-    copy_one((char *)out->data + (size_t)i * size, (const char *)in->data + (size_t)at * size, size);
+    copy_one((char *)out->data + (size_t)i * size, (const char *)in->data + (size_t)at * size,
+             size);
     for (int axis = in->rank - 1; axis >= 0 && ++index[axis] == out->dims[axis]; axis--)
       index[axis] = 0;
   }
@@ -298,8 +301,10 @@ static bd_status run_concat(bd_call *call) {
 static bd_status split_sizes(bd_call *call, int64_t dim, int64_t *sizes) {
   const int64_t *said = NULL;
   int count = bd_attr_ints(call, "split", &said), pieces = call->out_count;
-  if (count < 0 && bd_in(call, 1)) BD_TRY(bd_in_ints(call, 1, sizes, pieces, &count));
-  else if (count >= 0 && count <= pieces) memcpy(sizes, said, (size_t)count * sizeof *sizes);
+  if (count < 0 && bd_in(call, 1))
+    BD_TRY(bd_in_ints(call, 1, sizes, pieces, &count));
+  else if (count >= 0 && count <= pieces)
+    memcpy(sizes, said, (size_t)count * sizeof *sizes);
   if (count < 0) {
     int64_t each = (dim + pieces - 1) / pieces;
     for (int i = 0; i < pieces; i++)
@@ -390,12 +395,15 @@ static bd_status infer_pad(bd_call *call) {
   BD_TRY(pad_widths(call, in->rank, low, high));
   bool constant = bd_attr_is(call, "mode", "constant", true);
   for (int i = 0; i < in->rank; i++) {
-    if (low[i] < -INT32_MAX || high[i] < -INT32_MAX || low[i] > (1LL << 40) || high[i] > (1LL << 40))
-      return bd_bad(call, "pads axis %d by %lld and %lld", i, (long long)low[i], (long long)high[i]);
+    if (low[i] < -INT32_MAX || high[i] < -INT32_MAX || low[i] > (1LL << 40) ||
+        high[i] > (1LL << 40))
+      return bd_bad(call, "pads axis %d by %lld and %lld", i, (long long)low[i],
+                    (long long)high[i]);
     dims[i] = in->dims[i] + low[i] + high[i];
     bool reflect = bd_attr_is(call, "mode", "reflect", false);
     if (dims[i] < 0 || (!constant && dims[i] > 0 && in->dims[i] == 0) ||
-        (reflect && (low[i] >= in->dims[i] || high[i] >= in->dims[i]) && (low[i] > 0 || high[i] > 0)))
+        (reflect && (low[i] >= in->dims[i] || high[i] >= in->dims[i]) &&
+         (low[i] > 0 || high[i] > 0)))
       return bd_bad(call, "pads axis %d of %lld elements by %lld and %lld", i,
                     (long long)in->dims[i], (long long)low[i], (long long)high[i]);
   }
@@ -498,7 +506,8 @@ static bd_status run_depth(bd_call *call) {
   if (!out) return BD_OK;
   int64_t split_up[] = {n, crd ? c / (b * b) : b, b, crd ? b : c / (b * b), h, w};
   int64_t split_down[] = {n, c, h / b, b, w / b, b};
-  static const int dcr[] = {0, 3, 4, 1, 5, 2}, columns[] = {0, 1, 4, 2, 5, 3}, down[] = {0, 3, 5, 1, 2, 4};
+  static const int dcr[] = {0, 3, 4, 1, 5, 2}, columns[] = {0, 1, 4, 2, 5, 3},
+                   down[] = {0, 3, 5, 1, 2, 4};
   const int *order = !up ? down : crd ? columns : dcr;
   bd_tensor from, to;
   int64_t own[BD_DIMS_MAX], strides[BD_DIMS_MAX], dims[6];

@@ -215,7 +215,8 @@ static bd_status run_instance(bd_call *call) {
     for (int64_t k = 0; k < each * size; k++) {
       int64_t c = by_group ? g % groups : g % groups * each + k / size;
       double a = (double)((const float *)scale->data)[c] * m.inverse;
-      y[k] = (float)(((double)x[k] - m.mean) * a + (double)((const float *)bd_in(call, 2)->data)[c]);
+      y[k] =
+          (float)(((double)x[k] - m.mean) * a + (double)((const float *)bd_in(call, 2)->data)[c]);
     }
   }
   return BD_OK;
@@ -360,7 +361,7 @@ static bd_status run_mvn(bd_call *call) {
 }
 
 #define ROW(NAME, SINCE, UNTIL, LEAST, MOST, INFER, RUN)                                           \
-  {NAME, SINCE, UNTIL, LEAST, MOST, INFER, RUN, BD_LAYOUT_PLAIN, BD_OP_AS_FLOAT, NULL}
+  { NAME, SINCE, UNTIL, LEAST, MOST, INFER, RUN, BD_LAYOUT_PLAIN, BD_OP_AS_FLOAT, NULL }
 
 const bd_op bd_ops_norm[] = {
     ROW("Softmax", 1, 0, 1, 1, infer_softmax, run_softmax),

@@ -14,9 +14,9 @@ typedef struct pool {
 } pool;
 
 typedef struct range {
-  int64_t from, to;      // kernel positions that lie inside of the input
-  int64_t start;         // input position of kernel position 0
-  int64_t padded;        // kernel positions that lie inside of the padded input
+  int64_t from, to; // kernel positions that lie inside of the input
+  int64_t start;    // input position of kernel position 0
+  int64_t padded;   // kernel positions that lie inside of the padded input
 } range;
 
 static range range_at(const pool *p, int axis, int64_t out) {
@@ -43,8 +43,10 @@ static inline void pool_one(const pool *p, const float *in, const range *r, pool
   for (int64_t z = r[0].from; z < r[0].to; z++)
     for (int64_t y = r[1].from; y < r[1].to; y++)
       for (int64_t x = r[2].from; x < r[2].to; x++) {
-        int64_t at = ((r[0].start + z * p->dilation[0]) * p->in[1] + r[1].start +
-                      y * p->dilation[1]) * p->in[2] + r[2].start + x * p->dilation[2];
+        int64_t at =
+            ((r[0].start + z * p->dilation[0]) * p->in[1] + r[1].start + y * p->dilation[1]) *
+                p->in[2] +
+            r[2].start + x * p->dilation[2];
         const float *v = in + at * lanes;
         for (int k = 0; k < lanes; k++) {
           if (kind == POOL_MAX)
@@ -315,7 +317,7 @@ static bd_status run_unpool(bd_call *call) {
 }
 
 #define ROW(NAME, SINCE, INFER, RUN, LAYOUT)                                                       \
-  {NAME, SINCE, 0, 1, 1, INFER, RUN, LAYOUT, BD_OP_AS_FLOAT, NULL}
+  { NAME, SINCE, 0, 1, 1, INFER, RUN, LAYOUT, BD_OP_AS_FLOAT, NULL }
 
 const bd_op bd_ops_pool[] = {
     ROW("MaxPool", 1, infer_pool, run_max, BD_LAYOUT_POOL),

@@ -171,8 +171,8 @@ static int64_t reduce_integer(const reduction *r, const axes *a, const int64_t *
                               int64_t start) {
   int64_t so_far = r->start_integer;
   for (int64_t i = 0; i < a->inner_count; i++)
-    so_far = r->add_integer(
-        so_far, data[start + offset_of(i, a->inner, a->inner_dims, a->inner_strides)]);
+    so_far = r->add_integer(so_far,
+                            data[start + offset_of(i, a->inner, a->inner_dims, a->inner_strides)]);
   return so_far;
 }
 
@@ -284,7 +284,8 @@ static bd_status run_cumsum(bd_call *call) {
     for (int64_t i = 0; i < length; i++) {
       int64_t at = r / inner * length * inner + r % inner + (reverse ? length - 1 - i : i) * inner;
       double value = value_at(wide, data, at), said = exclusive ? sum : sum + value;
-      bd_convert(BD_TYPE_DOUBLE, &said, in->type, (char *)call->out[0]->data + (size_t)at * size, 1);
+      bd_convert(BD_TYPE_DOUBLE, &said, in->type, (char *)call->out[0]->data + (size_t)at * size,
+                 1);
       sum += value;
     }
   }
@@ -292,7 +293,11 @@ static bd_status run_cumsum(bd_call *call) {
 }
 
 #define ROW(NAME, ...)                                                                             \
-  {NAME, 1, 0, 1, 2, infer, run, BD_LAYOUT_PLAIN, 0, &(const reduction){__VA_ARGS__}}
+  {                                                                                                \
+    NAME, 1, 0, 1, 2, infer, run, BD_LAYOUT_PLAIN, 0, &(const reduction) {                         \
+      __VA_ARGS__                                                                                  \
+    }                                                                                              \
+  }
 
 const bd_op bd_ops_reduce[] = {
     ROW("ReduceSum", 0, add, as_is, add_integers, 0),

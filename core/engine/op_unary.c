@@ -71,12 +71,12 @@ REAL(elu, v < 0 ? a * expm1(v) : v)
 REAL(selu, v > 0 ? b * v : b * a * expm1(v))
 REAL(celu, v > 0 ? v : a * expm1(v / a))
 REAL(thresholded, v > a ? v : 0)
-REAL(hard_sigmoid, fmax(0, fmin(1, a * v + b)))
+REAL(hard_sigmoid, fmax(0, fmin(1, a *v + b)))
 REAL(hard_swish, v *fmax(0, fmin(1, v / 6 + (float)0.5)))
 REAL(mish, v *tanh(v > 0 ? v + log1p(exp(-v)) : log1p(exp(v))))
 REAL(gelu, v *(1 + erf(v * (float)0.70710678118654752)) / 2)
 REAL(gelu_tanh, v *(1 + tanh((float)0.7978845608028654 * (v + (float)0.044715 * v * v * v))) / 2)
-REAL(shrink, v < 0 - b ? v + a : v > b ? v - a : 0)
+REAL(shrink, v<0 - b ? v + a : v> b ? v - a : 0)
 
 // --- running -------------------------------------------------------------------------------------
 
@@ -227,7 +227,11 @@ static bd_status run_is_inf(bd_call *call) {
 }
 
 #define ROW(NAME, SINCE, ...)                                                                      \
-  {NAME, SINCE, 0, 1, 1, infer, run, BD_LAYOUT_FOLLOW, BD_OP_INPLACE, &(const unary){__VA_ARGS__}}
+  {                                                                                                \
+    NAME, SINCE, 0, 1, 1, infer, run, BD_LAYOUT_FOLLOW, BD_OP_INPLACE, &(const unary) {            \
+      __VA_ARGS__                                                                                  \
+    }                                                                                              \
+  }
 
 const bd_op bd_ops_unary[] = {
     ROW("Abs", 1, .kernels = {SIGNEDS(absolute), same_uint64_t}),

@@ -141,6 +141,10 @@ bool bd_engine_uses(const bd_engine *engine, int layer) {
   return engine->layer_slots[layer] >= 0;
 }
 
+int bd_engine_output_count(const bd_engine *engine) {
+  return engine->main.output_count;
+}
+
 static void free_block(bd_block *block) {
   for (int i = 0; i < block->count; i++) {
     bd_step *step = block->steps[i];
@@ -220,10 +224,11 @@ bd_status bd_engine_supports(const bd_model *model, bd_error *err) {
   size_t at = 0;
   for (int i = 0; i < all.kinds && at < sizeof list; i++) {
     const Onnx__NodeProto *node = all.found[i].first;
-    const char *domain = bd_said(node->domain);
+    const char *domain = bd_said(node->domain), *name = bd_said(node->name);
+    if (!*name && node->n_output) name = bd_said(node->output[0]);
     at += (size_t)snprintf(list + at, sizeof list - at, "%s%s%s%s (%d, first at node %s)",
                            i ? ", " : "", domain, *domain ? "." : "", bd_said(node->op_type),
-                           all.found[i].count, bd_said(node->name));
+                           all.found[i].count, name);
   }
   return bd_fail(err, BD_INVALID,
                  "%s: cannot be run: operators that are not written at opset %lld: %s", info->file,

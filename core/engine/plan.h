@@ -2,8 +2,8 @@
 #ifndef BD_ENGINE_PLAN_H
 #define BD_ENGINE_PLAN_H
 
-#include "core/engine/engine.h"
 #include "core/engine/conv.h"
+#include "core/engine/engine.h"
 #include "core/engine/op.h"
 #include "core/model/arena.h"
 
@@ -20,8 +20,8 @@ typedef struct bd_slot {
 // What a run writes into: one buffer, shared by a tensor and its views.
 typedef struct bd_storage {
   size_t bytes;
-  int first, last;            // steps between which it is alive
-  size_t shared, kept;        // offset in a run that shares buffers, in one that keeps them
+  int first, last;     // steps between which it is alive
+  size_t shared, kept; // offset in a run that shares buffers, in one that keeps them
 } bd_storage;
 
 typedef struct bd_block bd_block;
@@ -31,13 +31,13 @@ typedef struct bd_step {
   const Onnx__NodeProto *node;
   int *in, *out; // slots; -1: left out
   int in_count, out_count;
-  int index, end; // in the plan's order; end > index where it holds blocks
-  bool dynamic;   // its shapes are found while it runs
-  bool soft;      // a layer's weights go into a constant input
+  int index, end;      // in the plan's order; end > index where it holds blocks
+  bool dynamic;        // its shapes are found while it runs
+  bool soft;           // a layer's weights go into a constant input
   bd_block *blocks[2]; // If: then, else; Loop, Scan: body
   bd_fusion *fusion;
-  void *state;         // a prepared primitive, owned
-  void *packed;        // its constant inputs made ready, owned
+  void *state;  // a prepared primitive, owned
+  void *packed; // its constant inputs made ready, owned
   double macs;
 } bd_step;
 
@@ -92,8 +92,8 @@ bd_step *bd_plan_step(bd_engine *engine, const bd_op *op, const Onnx__NodeProto 
 
 // The call of a step on given tensors: in and out have room for its counts.
 typedef struct bd_frame {
-  bd_tensor *tensors;    // by slot
-  bd_tensor **pointers;  // room for the widest step
+  bd_tensor *tensors;   // by slot
+  bd_tensor **pointers; // room for the widest step
   bd_scratch *scratch;
   size_t limit;
   bd_error *err;

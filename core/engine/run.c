@@ -112,8 +112,7 @@ static bd_status shape_now(bd_run *run, const bd_step *step, bd_call *call) {
   for (int i = 0; i < step->out_count; i++)
     if (step->out[i] >= 0) call->out[i]->data = NULL;
   for (int i = 0; i < step->in_count; i++)
-    if (step->in[i] >= 0 && !call->in[i]->data)
-      return bd_bad(call, "input %d has no value yet", i);
+    if (step->in[i] >= 0 && !call->in[i]->data) return bd_bad(call, "input %d has no value yet", i);
   BD_TRY(step->op->infer(call));
   for (int i = 0; i < step->out_count; i++)
     if (step->out[i] >= 0) BD_TRY(bd_run_hold(run, step->out[i], step->node, call->err));
@@ -167,7 +166,13 @@ bd_status bd_run_all(bd_run *run, const bd_swap *swap, const bd_tensor *inputs,
   run->cancel = cancel;
   for (int i = 0; i < graph->input_count; i++)
     BD_TRY(take_input(run, &inputs[i], graph->inputs[i], err));
-  return bd_run_block(run, graph, err);
+  bd_status status = bd_run_block(run, graph, err);
+  run->done |= status == BD_OK;
+  return status;
+}
+
+bool bd_run_done(const bd_run *run) {
+  return run->done;
 }
 
 // --- from a layer on -----------------------------------------------------------------------------

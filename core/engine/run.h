@@ -8,13 +8,13 @@ struct bd_run {
   const bd_engine *engine;
   const bd_swap *swap;
   const bd_cancel *cancel;
-  bool kept;
-  bd_tensor *tensors;    // by slot
-  void *arena;           // the planned activations
-  void **grown;          // by slot: memory of a tensor whose size the run finds, owned
-  size_t *grown_bytes;   // its size
+  bool kept, done;
+  bd_tensor *tensors;  // by slot
+  void *arena;         // the planned activations
+  void **grown;        // by slot: memory of a tensor whose size the run finds, owned
+  size_t *grown_bytes; // its size
   size_t grown_total;
-  bd_tensor **pointers;  // for the call at hand
+  bd_tensor **pointers; // for the call at hand
   int pointer_room;
   bd_scratch scratch;
 };

@@ -16,8 +16,8 @@ typedef struct layout_work {
 
 static int new_storage(layout_work *work, int slot, int first) {
   size_t bytes = bd_tensor_bytes(&work->engine->tensors[slot]);
-  work->items[work->count] = (bd_storage){
-      .bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN, .first = first, .last = first};
+  work->items[work->count] =
+      (bd_storage){.bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN, .first = first, .last = first};
   work->joined[work->count] = -1;
   work->engine->slots[slot].storage = work->count;
   return work->count++;

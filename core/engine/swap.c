@@ -16,8 +16,8 @@ struct bd_swap {
 static int widest(const bd_engine *engine) {
   int most = 0;
   for (int i = 0; i < engine->step_count + engine->folded.count; i++) {
-    const bd_step *step = i < engine->step_count ? engine->steps[i]
-                                                 : engine->folded.steps[i - engine->step_count];
+    const bd_step *step =
+        i < engine->step_count ? engine->steps[i] : engine->folded.steps[i - engine->step_count];
     if (step && step->in_count + step->out_count > most) most = step->in_count + step->out_count;
   }
   return most;
@@ -31,8 +31,7 @@ bd_status bd_step_pack(const bd_engine *engine, const bd_step *step, const bd_te
       (step->in_count > 2 && step->in[2] >= 0 && !engine->slots[step->in[2]].constant))
     return BD_OK;
   bd_scratch scratch = {0};
-  bd_tensor **pointers =
-      malloc((size_t)(step->in_count + step->out_count) * sizeof(bd_tensor *));
+  bd_tensor **pointers = malloc((size_t)(step->in_count + step->out_count) * sizeof(bd_tensor *));
   *bytes = bd_conv_packed(step->state);
   *out = aligned_alloc(64, (*bytes + 63) / 64 * 64 + 64);
   bd_status status = bd_fail_memory(err, "packed weights");

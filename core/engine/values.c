@@ -136,6 +136,6 @@ bd_status bd_values_of_constant(const Onnx__NodeProto *node, bd_tensor *out,
     return take_list(BD_TYPE_FLOAT, said->floats, said->n_floats, 1, out);
   if ((said = find(node, "value_ints")))
     return take_list(BD_TYPE_INT64, said->ints, said->n_ints, 1, out);
-  return bd_fail(err, BD_INVALID, "Constant %s: holds strings, a sparse tensor or nothing: cannot be run",
-                 name);
+  return bd_fail(err, BD_INVALID,
+                 "Constant %s: holds strings, a sparse tensor or nothing: cannot be run", name);
 }

@@ -84,7 +84,7 @@ const bd_layer *bd_model_layer(const bd_model *model, int layer) {
 }
 
 const Onnx__ModelProto *bd_model_proto(const bd_model *model) {
-  return model->decoded.model;
+  return model->proto;
 }
 
 const Onnx__TensorProto *bd_model_layer_proto(const bd_model *model, int layer) {

@@ -10,8 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXPLORE = 1, LAYERS = 2, QUANTIZE = 4, REPORT = 8 }; // as in bd_subcommands
-enum { SETTINGS = EXPLORE | QUANTIZE | REPORT, EVERYWHERE = EXPLORE | LAYERS | QUANTIZE | REPORT };
+// As in bd_subcommands.
+enum { EXPLORE = 1, LAYERS = 2, QUANTIZE = 4, REPORT = 8, RUN = 16, EVAL = 32 };
+enum {
+  RUNS = RUN | EVAL, // those that run the network
+  SETTINGS = EXPLORE | QUANTIZE | REPORT | RUNS,
+  EVERYWHERE = SETTINGS | LAYERS,
+};
 
 typedef enum option_id {
   OPT_FIELD = 256, // + the setting's field
@@ -26,6 +31,15 @@ typedef enum option_id {
   OPT_READ_ONLY,
   OPT_SCRIPT,
   OPT_THREADS,
+  OPT_DATA,
+  OPT_LABELS,
+  OPT_LIMIT,
+  OPT_INPUT,
+  OPT_SCALE_INPUT,
+  OPT_MEAN,
+  OPT_STD,
+  OPT_NORMALIZE,
+  OPT_MEMORY,
   OPT_HELP,
   OPT_VERSION,
 } option_id;
@@ -52,8 +66,8 @@ static const option_row rows[] = {
     {"seed", 0, "N", SETTINGS, NULL, OPT_FIELD + BD_FIELD_SEED},
     {"layer", 0, "GLOB:FIELD=VALUE,…", SETTINGS,
      "set fields of the layers whose tensor matches; may be repeated, later ones win", OPT_LAYER},
-    {"output", 'o', "PATH", QUANTIZE | REPORT, "write there", OPT_OUTPUT},
-    {"json", 0, NULL, LAYERS | QUANTIZE, "print JSON", OPT_JSON},
+    {"output", 'o', "PATH", QUANTIZE | REPORT | RUN, "write there", OPT_OUTPUT},
+    {"json", 0, NULL, LAYERS | QUANTIZE | RUNS, "print JSON", OPT_JSON},
     {"theme", 0, "NAME|FILE", EXPLORE, "colours: dark, light, mono, contrast, or a JSON file",
      OPT_THEME},
     {"ascii", 'U', NULL, EXPLORE | REPORT, "draw with ASCII characters", OPT_ASCII},
@@ -62,6 +76,20 @@ static const option_row rows[] = {
     {"read-only", 0, NULL, EXPLORE, "write nothing, anywhere", OPT_READ_ONLY},
     {"script", 0, "FILE", EXPLORE, "take keys and commands from a file, without a terminal",
      OPT_SCRIPT},
+    {"data", 0, "PATH", RUNS,
+     "samples: .npy, .npz, a folder of JPEG and PNG files (labels.csv: file,class), or one of "
+     "ONNX's test_data_set folders",
+     OPT_DATA},
+    {"labels", 0, "FILE", EVAL, "their classes: .npy, or text with one class or file,class a line",
+     OPT_LABELS},
+    {"limit", 0, "N", RUNS, "only the first N samples", OPT_LIMIT},
+    {"input", 0, "NAME=FILE", RUN, "an input's tensor as it is; may be repeated", OPT_INPUT},
+    {"scale-input", 0, "S", RUNS, "multiply the data by S first", OPT_SCALE_INPUT},
+    {"mean", 0, "A,B,…", RUNS, "then subtract, for each channel", OPT_MEAN},
+    {"std", 0, "A,B,…", RUNS, "then divide, for each channel", OPT_STD},
+    {"normalize", 0, "none|unit|imagenet", RUNS,
+     "unit: 0..255 to 0..1; imagenet: then ImageNet's mean and deviation", OPT_NORMALIZE},
+    {"memory", 0, "SIZE", RUNS, "a ceiling for running the network: 500M, 2GiB", OPT_MEMORY},
     {"threads", 0, "N", EVERYWHERE, "worker threads (default: the processors at hand)",
      OPT_THREADS},
     {"help", 'h', NULL, EVERYWHERE, "print this", OPT_HELP},
@@ -133,6 +161,53 @@ static bd_status read_threads(bd_options *options, const char *text, bd_error *e
   return BD_OK;
 }
 
+static bd_status read_limit(bd_options *options, const char *text, bd_error *err) {
+  char *end;
+  errno = 0;
+  long long value = strtoll(text, &end, 10);
+  if (*end || end == text || errno || value < 1)
+    return bd_fail(err, BD_INVALID, "--limit %s: takes a whole number from 1", text);
+  options->limit = value;
+  return BD_OK;
+}
+
+// "4096", "500M", "1.5GiB": bytes, with binary units whether they say so or not.
+static bd_status read_memory(bd_options *options, const char *text, bd_error *err) {
+  static const char units[] = "KMGT";
+  char *end;
+  double value = strtod(text, &end);
+  const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+  if (unit) {
+    value *= (double)(1LL << 10 * (unit - units + 1));
+    end++;
+  }
+  if (*end == 'i') end++;
+  if (*end == 'B' || *end == 'b') end++;
+  if (*end || end == text || !(value >= 1 << 20) || value > 1e15)
+    return bd_fail(err, BD_INVALID, "--memory %s: takes a size from 1M, as in 500M or 2GiB", text);
+  options->memory = (size_t)value;
+  return BD_OK;
+}
+
+// What says how the data become the network's input; kept as text until then.
+static bool take_input(bd_options *options, int id, const char *value) {
+  const char **const texts[] = {
+      [OPT_DATA - OPT_DATA] = &options->data,
+      [OPT_LABELS - OPT_DATA] = &options->labels,
+      [OPT_SCALE_INPUT - OPT_DATA] = &options->scale_input,
+      [OPT_MEAN - OPT_DATA] = &options->mean,
+      [OPT_STD - OPT_DATA] = &options->std,
+      [OPT_NORMALIZE - OPT_DATA] = &options->normalize,
+  };
+  if (id == OPT_INPUT) {
+    options->inputs[options->input_count++] = value;
+    return true;
+  }
+  if (id < OPT_DATA || id > OPT_NORMALIZE || !texts[id - OPT_DATA]) return false;
+  *texts[id - OPT_DATA] = value;
+  return true;
+}
+
 static bd_status take(bd_options *options, int id, const char *value, bd_error *err) {
   if (id >= OPT_FIELD && id < OPT_FIELD + BD_FIELD_COUNT) {
     bd_setting scratch = bd_setting_default();
@@ -142,6 +217,7 @@ static bd_status take(bd_options *options, int id, const char *value, bd_error *
     options->fields[id - OPT_FIELD] = value;
     return BD_OK;
   }
+  if (take_input(options, id, value)) return BD_OK;
   switch (id) {
   case OPT_CONFIG:
     options->config = value;
@@ -160,6 +236,10 @@ static bd_status take(bd_options *options, int id, const char *value, bd_error *
     break;
   case OPT_THREADS:
     return read_threads(options, value, err);
+  case OPT_LIMIT:
+    return read_limit(options, value, err);
+  case OPT_MEMORY:
+    return read_memory(options, value, err);
   }
   bool *const flags[] = {
       [OPT_JSON - OPT_CONFIG] = &options->json,
@@ -207,7 +287,8 @@ static bd_status read_all(int argc, char **argv, bd_options *options, bd_error *
 bd_status bd_options_read(int argc, char **argv, bd_options *options, bd_error *err) {
   *options = (bd_options){.command = bd_subcommands};
   options->layers = calloc((size_t)argc + 1, sizeof *options->layers);
-  if (!options->layers) return bd_fail_memory(err, "the command line");
+  options->inputs = calloc((size_t)argc + 1, sizeof *options->inputs);
+  if (!options->layers || !options->inputs) return bd_fail_memory(err, "the command line");
   const bd_subcommand *command = argc > 1 && *argv[1] ? find_command(argv[1]) : NULL;
   if (command) {
     options->command = command;
@@ -219,6 +300,7 @@ bd_status bd_options_read(int argc, char **argv, bd_options *options, bd_error *
 
 void bd_options_free(bd_options *options) {
   free(options->layers);
+  free(options->inputs);
 }
 
 // --- help ----------------------------------------------------------------------------------------

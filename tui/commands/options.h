@@ -23,6 +23,12 @@ struct bd_options {
   const char *fields[BD_FIELD_COUNT]; // NULL: not given
   const char **layers;                // GLOB:field=value,…
   int layer_count;
+  // What the network is run on.
+  const char *data, *labels, *scale_input, *mean, *std, *normalize;
+  const char **inputs; // NAME=FILE
+  int input_count;
+  int64_t limit; // samples; 0: all
+  size_t memory; // bytes; 0: not said
 };
 
 extern const bd_subcommand bd_subcommands[]; // ends with a NULL name

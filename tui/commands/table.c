@@ -10,5 +10,11 @@ const bd_subcommand bd_subcommands[] = {
      bd_command_quantize},
     {"report", "MODEL.onnx [SETTINGS] [-o PATH]", "everything that the panels show, as text",
      bd_command_report},
+    {"run", "MODEL.onnx --data PATH -o OUT.npz [SETTINGS] [INPUT] [--json]",
+     "run the network; every output goes into an archive (float weights, unless settings are "
+     "given)",
+     bd_command_run},
+    {"eval", "MODEL.onnx --data PATH [--labels FILE] [SETTINGS] [INPUT] [--json]",
+     "compare the quantized network with the float one on data", bd_command_eval},
     {0},
 };

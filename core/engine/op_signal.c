@@ -1,2 +1,0 @@
-#include "core/engine/op.h"
-const bd_op bd_ops_signal[] = {{0}};

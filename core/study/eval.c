@@ -1,0 +1,284 @@
+#include "core/study/eval.h"
+
+#include "core/engine/parallel.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+// What is known of one sample.
+typedef struct sample_result {
+  bool done, labelled, classes;
+  bd_marks real, quantized;
+  bd_likeness likeness;
+} sample_result;
+
+struct bd_eval {
+  const bd_engine *engine;
+  const bd_data *data;
+  const int64_t *labels;
+  int outputs;
+  size_t memory, kept_bytes;
+  float **kept; // by run: the float network's outputs, one after the other, or NULL
+};
+
+// One bd_eval_run.
+typedef struct job {
+  bd_eval *eval;
+  const bd_swap *swap;
+  const bd_cancel *cancel;
+  bd_run **runs; // by thread
+  sample_result *results;
+  pthread_mutex_t lock; // of results, the memory account and progress
+  bd_eval_progress progress;
+  void *arg;
+  struct timespec told; // when progress was reported last
+} job;
+
+static const double every = 0.02; // s between two reports
+
+bd_status bd_eval_new(const bd_engine *engine, const bd_data *data, const int64_t *labels,
+                      size_t memory, bd_eval **out, bd_error *err) {
+  bd_eval *eval = *out = calloc(1, sizeof *eval);
+  if (!eval) return bd_fail_memory(err, "the evaluation");
+  eval->engine = engine;
+  eval->data = data;
+  eval->labels = labels;
+  eval->memory = memory;
+  eval->outputs = bd_engine_output_count(engine);
+  eval->kept = calloc((size_t)bd_data_runs(data) + 1, sizeof *eval->kept);
+  if (eval->kept) return BD_OK;
+  bd_eval_free(eval);
+  *out = NULL;
+  return bd_fail_memory(err, "the evaluation");
+}
+
+void bd_eval_free(bd_eval *eval) {
+  if (!eval) return;
+  for (int64_t i = 0; eval->kept && i < bd_data_runs(eval->data); i++)
+    free(eval->kept[i]);
+  free(eval->kept);
+  free(eval);
+}
+
+// --- outputs -------------------------------------------------------------------------------------
+
+static int64_t output_values(const bd_eval *eval, const bd_run *run) {
+  int64_t count = 0;
+  for (int i = 0; i < eval->outputs; i++)
+    count += bd_run_output(run, i)->count;
+  return count;
+}
+
+// All outputs as floats, one after the other; the caller frees.
+static float *copy_outputs(const bd_eval *eval, const bd_run *run) {
+  float *out = malloc((size_t)output_values(eval, run) * sizeof *out + 1), *at = out;
+  for (int i = 0; out && i < eval->outputs; i++) {
+    const bd_tensor *output = bd_run_output(run, i);
+    bd_convert(output->type, output->data, BD_TYPE_FLOAT, at, output->count);
+    at += output->count;
+  }
+  return out;
+}
+
+// Is the output one row of at least two classes for each of the batch's samples?
+static int64_t classes_of(const bd_tensor *output, int64_t batch) {
+  if (output->rank < 1 || !bd_type_is_real(output->type) || output->count % batch) return 0;
+  int64_t classes = output->count / batch;
+  bool rows = output->rank >= 2 && output->dims[0] == batch && output->dims[1] == classes;
+  return classes >= 2 && (rows || (output->rank == 1 && batch == 1)) ? classes : 0;
+}
+
+static bd_status check_label(const bd_eval *eval, int64_t sample, int64_t classes, bd_error *err) {
+  if (!classes)
+    return bd_fail(err, BD_INVALID, "labels need a first output of one row of classes a sample");
+  if (eval->labels[sample] < classes) return BD_OK;
+  return bd_fail(err, BD_INVALID, "label %lld of sample %lld: the network has %lld classes, from 0",
+                 (long long)eval->labels[sample], (long long)sample, (long long)classes);
+}
+
+// Σ over all outputs of a sample: outputs that have the batch on axis 0 are split, others are
+// counted with the batch's first sample.
+static void add_energy(const bd_eval *eval, const bd_run *run, const float *real,
+                       const float *other, int64_t batch, int64_t place, bd_likeness *out) {
+  for (int i = 0; i < eval->outputs; i++) {
+    const bd_tensor *output = bd_run_output(run, i);
+    bool split = output->rank > 0 && output->dims[0] == batch;
+    int64_t each = split ? output->count / batch : output->count, from = split ? place * each : 0;
+    for (int64_t k = from; (split || place == 0) && k < from + each; k++) {
+      double p = (double)real[k], d = p - (double)other[k];
+      out->signal += p * p;
+      out->noise += d * d;
+    }
+    real += output->count;
+    other += output->count;
+  }
+}
+
+static bd_status judge(const job *j, const bd_run *run, int64_t index, const float *real,
+                       const float *other, int64_t place, sample_result *out, bd_error *err) {
+  const bd_eval *eval = j->eval;
+  int64_t batch = bd_data_batch(eval->data), sample = index * batch + place;
+  int64_t classes = eval->outputs ? classes_of(bd_run_output(run, 0), batch) : 0;
+  const float *row = real + place * classes, *other_row = other + place * classes;
+  bool distribution = classes && bd_is_distribution(row, classes);
+  *out = (sample_result){.done = true, .classes = classes > 0};
+  if (eval->labels) {
+    BD_TRY(check_label(eval, sample, classes, err));
+    out->labelled = true;
+    out->real = bd_mark(row, classes, eval->labels[sample], distribution);
+    out->quantized = bd_mark(other_row, classes, eval->labels[sample], distribution);
+  }
+  if (classes) out->likeness = bd_compare(row, other_row, classes, distribution);
+  out->likeness.signal = out->likeness.noise = 0;
+  add_energy(eval, run, real, other, batch, place, &out->likeness);
+  return BD_OK;
+}
+
+// --- the sum -------------------------------------------------------------------------------------
+
+static void add_accuracy(bd_accuracy *accuracy, const bd_marks *marks) {
+  bd_mean_add(&accuracy->top1, marks->top1);
+  bd_mean_add(&accuracy->top5, marks->top5);
+  bd_mean_add(&accuracy->loss, marks->loss);
+}
+
+// In the order of the samples, so that the figures do not depend on the threads.
+static void sum_up(const job *j, bd_evaluation *out) {
+  *out = (bd_evaluation){.wanted = bd_data_samples(j->eval->data)};
+  for (int64_t i = 0; i < out->wanted; i++) {
+    const sample_result *result = &j->results[i];
+    if (!result->done) continue;
+    out->samples++;
+    if (result->labelled) {
+      add_accuracy(&out->real, &result->real);
+      add_accuracy(&out->quantized, &result->quantized);
+    }
+    if (result->classes) {
+      bd_mean_add(&out->agreement, result->likeness.agree);
+      bd_mean_add(&out->kl, result->likeness.kl);
+    }
+    out->signal += result->likeness.signal;
+    out->noise += result->likeness.noise;
+  }
+}
+
+// --- one run -------------------------------------------------------------------------------------
+
+// The float network's outputs: kept ones, or computed now (and kept where there is room).
+static bd_status real_outputs(job *j, bd_run *run, int64_t index, const bd_tensor *inputs,
+                              float **out, bool *owned, bd_error *err) {
+  bd_eval *eval = j->eval;
+  *owned = false;
+  *out = eval->kept[index];
+  if (*out) return BD_OK;
+  BD_TRY(bd_run_all(run, NULL, inputs, j->cancel, err));
+  *out = copy_outputs(eval, run);
+  if (!*out) return bd_fail_memory(err, "the outputs");
+  size_t bytes = (size_t)output_values(eval, run) * sizeof **out;
+  pthread_mutex_lock(&j->lock);
+  *owned = eval->kept_bytes + bytes > eval->memory;
+  if (!*owned) {
+    eval->kept[index] = *out;
+    eval->kept_bytes += bytes;
+  }
+  pthread_mutex_unlock(&j->lock);
+  return BD_OK;
+}
+
+// Summing up takes time that grows with the samples: not after each of many.
+static bool is_due(job *j) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  double passed =
+      (double)(now.tv_sec - j->told.tv_sec) + (double)(now.tv_nsec - j->told.tv_nsec) * 1e-9;
+  if (passed < every) return false;
+  j->told = now;
+  return true;
+}
+
+static void report(job *j, int64_t index, const sample_result *results, int64_t count) {
+  pthread_mutex_lock(&j->lock);
+  memcpy(j->results + index * bd_data_batch(j->eval->data), results,
+         (size_t)count * sizeof *results);
+  if (j->progress && is_due(j)) {
+    bd_evaluation so_far;
+    sum_up(j, &so_far);
+    j->progress(j->arg, &so_far);
+  }
+  pthread_mutex_unlock(&j->lock);
+}
+
+static bd_status judge_all(job *j, const bd_run *run, int64_t index, const float *real,
+                           const float *other, bd_error *err) {
+  int64_t batch = bd_data_batch(j->eval->data);
+  int64_t left = bd_data_samples(j->eval->data) - index * batch,
+          count = left < batch ? left : batch;
+  sample_result *results = calloc((size_t)count, sizeof *results);
+  if (!results) return bd_fail_memory(err, "the evaluation");
+  bd_status status = BD_OK;
+  for (int64_t i = 0; i < count && status == BD_OK; i++)
+    status = judge(j, run, index, real, other, i, &results[i], err);
+  if (status == BD_OK) report(j, index, results, count);
+  free(results);
+  return status;
+}
+
+static bd_status eval_run(void *arg, int thread, int64_t index, const bd_tensor *inputs,
+                          bd_error *err) {
+  job *j = arg;
+  bd_run *run = j->runs[thread];
+  float *real, *other = NULL;
+  bool owned;
+  if (!run) BD_TRY(bd_run_new(j->eval->engine, false, &j->runs[thread], err));
+  run = j->runs[thread];
+  BD_TRY(real_outputs(j, run, index, inputs, &real, &owned, err));
+  // The figures need the outputs' shapes, which a run leaves behind: the float network is run
+  // alone where nothing is replaced.
+  bd_status status =
+      j->swap || !bd_run_done(run) ? bd_run_all(run, j->swap, inputs, j->cancel, err) : BD_OK;
+  if (status == BD_OK && j->swap) {
+    other = copy_outputs(j->eval, run);
+    if (!other) status = bd_fail_memory(err, "the outputs");
+  }
+  if (status == BD_OK) status = judge_all(j, run, index, real, other ? other : real, err);
+  free(other);
+  if (owned) free(real);
+  return status;
+}
+
+bd_status bd_eval_run(bd_eval *eval, const bd_swap *swap, int threads, const bd_cancel *cancel,
+                      bd_eval_progress progress, void *arg, bd_evaluation *out, bd_error *err) {
+  job j = {.eval = eval, .swap = swap, .cancel = cancel, .progress = progress, .arg = arg};
+  threads = bd_threads(threads);
+  j.runs = calloc((size_t)threads, sizeof *j.runs);
+  j.results = calloc((size_t)bd_data_samples(eval->data) + 1, sizeof *j.results);
+  pthread_mutex_init(&j.lock, NULL);
+  bd_status status = j.runs && j.results ? bd_for_runs(eval->data, bd_data_runs(eval->data),
+                                                       threads, cancel, eval_run, &j, err)
+                                         : bd_fail_memory(err, "the evaluation");
+  if (j.results) sum_up(&j, out);
+  for (int i = 0; j.runs && i < threads; i++)
+    bd_run_free(j.runs[i]);
+  pthread_mutex_destroy(&j.lock);
+  free(j.runs);
+  free(j.results);
+  return status;
+}
+
+bd_status bd_eval_set(bd_swap *swap, const bd_model *model, int layer, const bd_index *index,
+                      const bd_result *result, bd_error *err) {
+  bd_weights weights;
+  BD_TRY(bd_model_weights(model, layer, &weights, err));
+  float *values = malloc(weights.count * sizeof *values);
+  bd_status status = values ? BD_OK : bd_fail_memory(err, "quantized weights");
+  if (values) {
+    bd_result_apply(result, index, weights.data, values);
+    status = bd_swap_set(swap, layer, values, err);
+  }
+  free(values);
+  bd_weights_free(&weights);
+  return status;
+}

@@ -1,0 +1,125 @@
+#include "tui/commands/network.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+double bd_seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+bool bd_options_quantize(const bd_options *options) {
+  for (int i = 0; i < BD_FIELD_COUNT; i++)
+    if (options->fields[i]) return true;
+  return options->config || options->layer_count;
+}
+
+static bd_status named(bd_status status, const char *option, bd_error *err) {
+  char text[512];
+  if (status == BD_OK) return status;
+  strncpy(text, err->text, sizeof text - 1);
+  text[sizeof text - 1] = '\0';
+  return bd_fail(err, status, "%s %s", option, text);
+}
+
+static bd_status read_scale(const char *text, double *out, bd_error *err) {
+  char *end;
+  errno = 0;
+  *out = strtod(text, &end);
+  if (*end || end == text || !isfinite(*out) || *out == 0)
+    return bd_fail(err, BD_INVALID, "--scale-input %s: takes a number other than 0", text);
+  return BD_OK;
+}
+
+static bd_status read_transform(const bd_options *options, bd_transform *out, bd_error *err) {
+  *out = bd_transform_none();
+  if (options->normalize) {
+    if (options->scale_input || options->mean || options->std)
+      return bd_fail(err, BD_INVALID,
+                     "--normalize stands for --scale-input, --mean and --std: give it or them");
+    return named(bd_transform_named(options->normalize, out, err), "--normalize", err);
+  }
+  if (options->scale_input) BD_TRY(read_scale(options->scale_input, &out->scale, err));
+  if (options->mean)
+    BD_TRY(
+        named(bd_transform_list(options->mean, out->mean, &out->mean_count, err), "--mean", err));
+  if (options->std)
+    BD_TRY(named(bd_transform_list(options->std, out->deviation, &out->deviation_count, err),
+                 "--std", err));
+  return BD_OK;
+}
+
+static bd_status open_single(const bd_options *options, const bd_model *model,
+                             const bd_transform *transform, bd_data **out, bd_error *err) {
+  size_t count = (size_t)options->input_count;
+  bd_source *sources = calloc(count, sizeof *sources);
+  char **names = calloc(count, sizeof *names);
+  bd_status status = sources && names ? BD_OK : bd_fail_memory(err, "the inputs");
+  for (size_t i = 0; i < count && status == BD_OK; i++) {
+    const char *equals = strrchr(options->inputs[i], '=');
+    if (!equals || equals == options->inputs[i])
+      status = bd_fail(err, BD_INVALID, "--input %s: takes NAME=FILE", options->inputs[i]);
+    else if (!(names[i] = strndup(options->inputs[i], (size_t)(equals - options->inputs[i]))))
+      status = bd_fail_memory(err, "the inputs");
+    else
+      sources[i] = (bd_source){names[i], equals + 1};
+  }
+  if (status == BD_OK)
+    status = bd_data_single(model, sources, options->input_count, transform, out, err);
+  for (size_t i = 0; names && i < count; i++)
+    free(names[i]);
+  free(names);
+  free(sources);
+  return status;
+}
+
+static bd_status open_data(const bd_options *options, const bd_model *model, bd_data **out,
+                           bd_error *err) {
+  bd_transform transform;
+  BD_TRY(read_transform(options, &transform, err));
+  if (options->data && options->input_count)
+    return bd_fail(err, BD_INVALID, "--data and --input: give one of them");
+  if (options->data)
+    return bd_data_open(model, options->data, &transform, options->limit, out, err);
+  if (options->input_count || bd_model_about(model)->input_count == 0)
+    return open_single(options, model, &transform, out, err);
+  return bd_fail(err, BD_INVALID, "%s: needs data: give --data PATH", options->command->name);
+}
+
+bd_status bd_network_open(const bd_options *options, const bd_model *model, bd_network *out,
+                          bd_error *err) {
+  *out = (bd_network){0};
+  BD_TRY(bd_engine_supports(model, err));
+  BD_TRY(open_data(options, model, &out->data, err));
+  bd_engine_options wanted = {.memory = options->memory};
+  double start = bd_seconds();
+  bd_status status =
+      bd_engine_compile(model, bd_data_inputs(out->data), &wanted, &out->engine, err);
+  out->compile_seconds = bd_seconds() - start;
+  if (status != BD_OK) bd_network_close(out);
+  return status;
+}
+
+void bd_network_close(bd_network *network) {
+  bd_engine_free(network->engine);
+  bd_data_free(network->data);
+  *network = (bd_network){0};
+}
+
+bd_status bd_network_swap(const bd_network *network, const bd_work *work, bd_swap **out,
+                          bd_error *err) {
+  BD_TRY(bd_swap_new(network->engine, out, err));
+  bd_status status = BD_OK;
+  for (int i = 0; i < bd_model_layer_count(work->model) && status == BD_OK; i++)
+    if (work->studies[i].result)
+      status =
+          bd_eval_set(*out, work->model, i, work->studies[i].index, work->studies[i].result, err);
+  if (status == BD_OK) return BD_OK;
+  bd_swap_free(*out);
+  *out = NULL;
+  return status;
+}
