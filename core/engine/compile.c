@@ -436,7 +436,7 @@ static bd_status start(bd_engine *engine, const bd_engine_options *options, bd_e
   engine->opset = bd_model_about(engine->model)->opset;
   engine->limit = options && options->memory ? options->memory : half_of_memory();
   engine->apart = options && options->apart;
-  engine->arena = bd_arena_new(0);
+  engine->arena = bd_arena_new();
   engine->layer_slots = malloc((layers + 1) * sizeof *engine->layer_slots);
   if (!engine->arena || !engine->layer_slots) return bd_fail_memory(err, "the plan of the network");
   for (size_t i = 0; i < layers; i++)
