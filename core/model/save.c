@@ -45,10 +45,11 @@ static bool patch_tensor(const bd_edit *edit, const Onnx__TensorProto *original,
 static bool patch_attribute(const bd_edit *edit, const Onnx__AttributeProto *original,
                             Onnx__AttributeProto *copy) {
   const patch *found = patch_of(edit->arg, original);
-  if (found && copy->n_floats)
-    copy->floats = (float *)(uintptr_t)found->values;
-  else if (found)
+  if (!found) return true;
+  if (found->found->values.data == &original->f)
     copy->f = found->values[0];
+  else
+    copy->floats = (float *)(uintptr_t)found->values;
   return true;
 }
 

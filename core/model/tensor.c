@@ -92,12 +92,12 @@ static bool look_tensor(const Onnx__TensorProto *tensor, bd_shape *shape, bd_val
 // A Constant node's value_float, value_floats, value_int, …
 static bool look_number(const Onnx__AttributeProto *number, bd_shape *shape, bd_values *values,
                         char why[BD_WHY]) {
-  size_t length = number->n_floats + number->n_ints + number->n_strings;
-  int64_t dims[] = {(int64_t)length};
   bool list = number->name[strlen(number->name) - 1] == 's';
+  bool floats = strstr(number->name, "float") != NULL;
+  // Only the field that the name stands for counts: a hostile file fills others too.
+  int64_t dims[] = {(int64_t)(floats ? number->n_floats : number->n_ints + number->n_strings)};
   if (!bd_shape_set(shape, dims, list ? 1 : 0, why)) return false;
-  if (!strstr(number->name, "float"))
-    return not_quantized(why, strstr(number->name, "int") ? "int64" : "string");
+  if (!floats) return not_quantized(why, strstr(number->name, "int") ? "int64" : "string");
   values->type = BD_FLOAT32;
   values->wide = false;
   values->data = list ? number->floats : &number->f;

@@ -9,11 +9,11 @@
 static bool shorten(const bd_edit *edit, const Onnx__TensorProto *original,
                     Onnx__TensorProto *copy) {
   (void)edit;
-  static uint8_t byte;
+  static const uint8_t byte;
   bool outside = original->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
   if (!outside && original->raw_data.len == 0) return true;
   copy->has_raw_data = true;
-  copy->raw_data = (ProtobufCBinaryData){1, &byte};
+  copy->raw_data = (ProtobufCBinaryData){1, (uint8_t *)(uintptr_t)&byte};
   copy->has_data_location = false;
   copy->n_external_data = 0;
   return true;

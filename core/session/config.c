@@ -52,73 +52,99 @@ static bd_status read_head(const cJSON *root, const char *path, bd_error *err) {
 }
 
 // What keeps a config from being this model's.
+typedef struct names {
+  const char *shown[NAMES_SHOWN];
+  int count;
+} names;
 typedef struct mismatch {
-  const char *differing[NAMES_SHOWN], *missing[NAMES_SHOWN];
-  int differing_count, missing_count;
+  names differing; // their weights are others
+  names missing;   // the model has no such tensor
+  names unlisted;  // the config says nothing of them
+  bool strict;     // the config names its model's file, and that is another one
 } mismatch;
 
-static void note(const char **names, int *count, const char *name) {
-  if (*count < NAMES_SHOWN) names[*count] = name;
-  ++*count;
+static void note(names *list, const char *name) {
+  if (list->count < NAMES_SHOWN) list->shown[list->count] = name;
+  list->count++;
 }
 
-static bd_status match_layer(const bd_model *model, const cJSON *entry, mismatch *bad,
+static bd_status match_layer(const bd_model *model, const cJSON *entry, bool *listed, mismatch *bad,
                              bd_error *err) {
   const char *tensor = bd_json_string(entry, "tensor", NULL);
   const char *hash = bd_json_string(entry, "sha256", NULL);
   if (!tensor) return bd_fail(err, BD_INVALID, "a layer has no tensor name");
   int layer = bd_model_find(model, tensor);
   if (layer < 0) {
-    note(bad->missing, &bad->missing_count, tensor);
+    note(&bad->missing, tensor);
     return BD_OK;
   }
+  listed[layer] = true;
   char own[65];
-  if (!hash || bd_model_layer(model, layer)->refused) return BD_OK;
+  if (bd_model_layer(model, layer)->refused) return BD_OK;
+  if (!hash && bad->strict) note(&bad->differing, tensor);
+  if (!hash) return BD_OK;
   BD_TRY(bd_model_layer_sha256(model, layer, own, err));
-  if (strcmp(own, hash) != 0) note(bad->differing, &bad->differing_count, tensor);
+  if (strcmp(own, hash) != 0) note(&bad->differing, tensor);
   return BD_OK;
 }
 
-// Appends names apart by commas, and how many more there are.
-static void list_names(char *out, size_t size, const char *const *names, int count) {
-  for (int i = 0; i < count && i < NAMES_SHOWN; i++) {
-    size_t used = strlen(out);
-    snprintf(out + used, size - used, "%s%.80s", i ? ", " : "", names[i]);
-  }
+static bd_status match_layers(const bd_model *model, const cJSON *root, bool *listed, mismatch *bad,
+                              bd_error *err) {
+  const cJSON *entry;
+  cJSON_ArrayForEach(entry, get(root, "layers"))
+      BD_TRY(match_layer(model, entry, listed, bad, err));
+  for (int i = 0; i < bd_model_layer_count(model) && bad->strict; i++)
+    if (!listed[i] && !bd_model_layer(model, i)->refused)
+      note(&bad->unlisted, bd_model_layer(model, i)->tensor);
+  return BD_OK;
+}
+
+// Appends "; no tensor named a, b and 3 more"; nothing where the list is empty.
+static void list_names(char *out, size_t size, const char *what, const names *list) {
+  if (!list->count) return;
   size_t used = strlen(out);
-  if (count > NAMES_SHOWN) snprintf(out + used, size - used, " and %d more", count - NAMES_SHOWN);
+  snprintf(out + used, size - used, "%s%s ", used ? "; " : "", what);
+  for (int i = 0; i < list->count && i < NAMES_SHOWN; i++) {
+    used = strlen(out);
+    snprintf(out + used, size - used, "%s%.80s", i ? ", " : "", list->shown[i]);
+  }
+  used = strlen(out);
+  if (list->count > NAMES_SHOWN)
+    snprintf(out + used, size - used, " and %d more", list->count - NAMES_SHOWN);
 }
 
 static bd_status refuse(const bd_model *model, const char *path, const cJSON *root,
                         const mismatch *bad, bd_error *err) {
-  char differing[320] = "", missing[320] = "", nearest[128] = "";
-  list_names(differing, sizeof differing, bad->differing, bad->differing_count);
-  list_names(missing, sizeof missing, bad->missing, bad->missing_count);
-  int near = bad->missing_count ? bd_model_nearest(model, bad->missing[0]) : -1;
+  char text[700] = "";
+  list_names(text, sizeof text, "other weights in", &bad->differing);
+  list_names(text, sizeof text, "no tensor named", &bad->missing);
+  int near = bad->missing.count ? bd_model_nearest(model, bad->missing.shown[0]) : -1;
+  size_t used = strlen(text);
   if (near >= 0)
-    snprintf(nearest, sizeof nearest, " (nearest: %.80s)", bd_model_layer(model, near)->tensor);
-  return bd_fail(err, BD_INVALID,
-                 "%s: was made for another model (%.80s):%s%s%s%s%s%s: open that one", path,
-                 bd_json_string(get(root, "model"), "file", "unnamed"),
-                 bad->differing_count ? " other weights in " : "", differing,
-                 bad->differing_count && bad->missing_count ? ";" : "",
-                 bad->missing_count ? " no tensor named " : "", missing, nearest);
+    snprintf(text + used, sizeof text - used, " (nearest: %.80s)",
+             bd_model_layer(model, near)->tensor);
+  list_names(text, sizeof text, "not listed:", &bad->unlisted);
+  return bd_fail(err, BD_INVALID, "%s: was made for another model (%.80s): %s: open that one", path,
+                 bd_json_string(get(root, "model"), "file", "unnamed"), text);
 }
 
-// The model's own hash settles it at once; else each layer's is looked at.
+// The model's own hash settles it at once; else each layer's is looked at. A config without a hash
+// of its model, written by hand, may list some layers only.
 static bd_status match_model(const bd_model *model, const char *path, const cJSON *root,
                              bd_error *err) {
-  char hash[65];
-  bd_model_sha256(model, hash);
-  if (strcmp(bd_json_string(get(root, "model"), "sha256", ""), hash) == 0) return BD_OK;
-  mismatch bad = {0};
-  const cJSON *entry;
-  cJSON_ArrayForEach(entry, get(root, "layers")) {
-    bd_error why;
-    bd_status status = match_layer(model, entry, &bad, &why);
-    if (status != BD_OK) return bd_fail(err, status, "%s: %s", path, why.text);
-  }
-  if (bad.differing_count || bad.missing_count) return refuse(model, path, root, &bad, err);
+  char own[65];
+  const char *hash = bd_json_string(get(root, "model"), "sha256", "");
+  bd_model_sha256(model, own);
+  if (*hash && strcmp(hash, own) == 0) return BD_OK;
+  mismatch bad = {.strict = *hash != '\0'};
+  bool *listed = calloc((size_t)bd_model_layer_count(model) + 1, sizeof *listed);
+  if (!listed) return bd_fail_memory(err, path);
+  bd_error why;
+  bd_status status = match_layers(model, root, listed, &bad, &why);
+  free(listed);
+  if (status != BD_OK) return bd_fail(err, status, "%s: %s", path, why.text);
+  if (bad.differing.count || bad.missing.count || bad.unlisted.count)
+    return refuse(model, path, root, &bad, err);
   return BD_OK;
 }
 
@@ -226,9 +252,13 @@ static cJSON *part(cJSON *root, const char *key) {
   return item;
 }
 
-static void put_head(cJSON *root, const bd_model *model, const bd_setting *defaults) {
+static bd_status put_head(cJSON *root, const bd_model *model, const bd_setting *defaults,
+                          bd_error *err) {
   char hash[65];
   bd_model_sha256(model, hash);
+  if (!*hash)
+    return bd_fail(err, BD_FAILED, "%s: has changed since it was opened: open it again",
+                   bd_model_about(model)->file);
   put(root, "format", cJSON_CreateString(FORMAT_NAME));
   put(root, "version", cJSON_CreateNumber(FORMAT_VERSION));
   put(part(root, "model"), "file", cJSON_CreateString(bd_model_about(model)->file));
@@ -236,12 +266,13 @@ static void put_head(cJSON *root, const bd_model *model, const bd_setting *defau
   put(root, "seed", cJSON_CreateNumber((double)defaults->seed));
   strip_setting(part(root, "defaults"));
   bd_setting_json(part(root, "defaults"), defaults, NULL);
+  return BD_OK;
 }
 
 static bd_status build(cJSON *root, const bd_model *model, const bd_dial *dials,
                        const bd_totals *totals, const cJSON *kept, bd_error *err) {
   bd_setting defaults = bd_setting_default();
-  put_head(root, model, &defaults);
+  BD_TRY(put_head(root, model, &defaults, err));
   const cJSON *hint = get(kept, "layers") ? get(kept, "layers")->child : NULL;
   cJSON *layers = cJSON_CreateArray();
   bd_status status = BD_OK;
