@@ -44,11 +44,12 @@ void bd_clusters_refit(const bd_survivors *survivors, bd_clusters *clusters) {
   }
 }
 
-double bd_centers_sse(const bd_survivors *survivors, const double *centers, int count) {
+double bd_centers_sse(const bd_survivors *survivors, const double *centers, int count,
+                      double most) {
   bd_prefix left = bd_survivors_prefix(survivors, 0);
   size_t from = 0;
   double sse = 0;
-  for (int i = 0; i < count; i++) {
+  for (int i = 0; i < count && sse < most; i++) {
     size_t to = i + 1 < count ? bd_survivors_before(survivors, (centers[i] + centers[i + 1]) / 2)
                               : survivors->count;
     if (to <= from) continue;

@@ -22,8 +22,9 @@ void bd_clusters_refit(const bd_survivors *survivors, bd_clusters *clusters);
 // Sum of squares of a run around its own mean; exactly 0 for one value. *mean may be NULL.
 double bd_run_cost(const bd_survivors *survivors, size_t from, size_t to, double *mean);
 
-// SSE of nearest assignment to these ascending centers, as they are.
-double bd_centers_sse(const bd_survivors *survivors, const double *centers, int count);
+// SSE of nearest assignment to these ascending centers, as they are; gives up on the way, with some
+// number from `most` on, where it is no less than that.
+double bd_centers_sse(const bd_survivors *survivors, const double *centers, int count, double most);
 
 // Lloyd's iteration from the centers, until the borders stand still or `steps` are done. history
 // (may be NULL) gets the SSE after each step; returns the number of steps.

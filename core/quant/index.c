@@ -29,11 +29,17 @@ sum_run(bd_prefix prefix, const float *values, size_t count, double centre) {
       square_low[lane] += bd_square_low(away[lane]);
     }
   }
-  for (size_t lane = 0; lane < LANES; lane++) {
-    prefix = bd_prefix_plus(prefix, sum[lane], square[lane]);
-    prefix.sum_low += low[lane];
-    prefix.square_low += square_low[lane];
+  for (size_t width = LANES / 2; width > 0; width /= 2) {
+    for (size_t lane = 0; lane < width; lane++) {
+      bd_wide_add(&sum[lane], &low[lane], sum[lane + width]);
+      bd_wide_add(&square[lane], &square_low[lane], square[lane + width]);
+      low[lane] += low[lane + width];
+      square_low[lane] += square_low[lane + width];
+    }
   }
+  prefix = bd_prefix_plus(prefix, sum[0], square[0]);
+  prefix.sum_low += low[0];
+  prefix.square_low += square_low[0];
   return prefix;
 }
 
@@ -74,17 +80,41 @@ static bool fill_sums(bd_index *index, const bd_cancel *cancel) {
 static bool fill_counts(bd_index *index, const bd_cancel *cancel) {
   const float *values = index->values;
   bd_stats *stats = &index->stats;
-  for (size_t block = 0; block < index->blocks; block++) {
-    if (block % POLL_BLOCKS == 0 && bd_cancelled(cancel)) return false;
-    index->heads[block] = values[block * BD_BLOCK];
-  }
   stats->distinct = 1;
-  for (size_t i = 1; i < stats->count; i++)
+  for (size_t i = 1; i < stats->count; i++) {
+    if (i % (POLL_BLOCKS * BD_BLOCK) == 0 && bd_cancelled(cancel)) return false;
     stats->distinct += values[i] != values[i - 1];
+  }
   stats->min = (double)values[0];
   stats->max = (double)values[stats->count - 1];
   stats->zeros = bd_index_through(index, 0) - bd_index_before(index, 0);
   return true;
+}
+
+static size_t padded(size_t count) {
+  return (count + BD_BLOCK - 1) / BD_BLOCK * BD_BLOCK;
+}
+
+static void pad(float *tier, size_t count) {
+  for (size_t i = count; i < padded(count); i++)
+    tier[i] = INFINITY;
+}
+
+// Until one block is left.
+static bd_status fill_tiers(bd_index *index, bd_error *err) {
+  pad(index->values, index->stats.count);
+  index->tiers[0] = index->values;
+  index->tier_count = 1;
+  for (size_t count = index->blocks; count > 1; count = padded(count) / BD_BLOCK) {
+    float *tier = bd_large_alloc(padded(count), sizeof *tier);
+    if (!tier) return bd_fail_memory(err, "the index of the weights");
+    for (size_t i = 0; i < count; i++)
+      tier[i] = index->tiers[index->tier_count - 1][i * BD_BLOCK];
+    pad(tier, count);
+    index->tiers[index->tier_count++] = tier;
+    if (count <= BD_BLOCK) break;
+  }
+  return BD_OK;
 }
 
 static bd_status check_finite(const float *weights, size_t count, bd_error *err) {
@@ -112,12 +142,11 @@ static bd_status sort_values(bd_index *index, const float *weights, const bd_can
 static bd_status fill(bd_index *index, const float *weights, const bd_cancel *cancel,
                       bd_error *err) {
   index->blocks = (index->stats.count + BD_BLOCK - 1) / BD_BLOCK;
-  index->values = bd_large_alloc(index->stats.count, sizeof *index->values);
-  index->heads = bd_large_alloc(index->blocks, sizeof *index->heads);
+  index->values = bd_large_alloc(padded(index->stats.count), sizeof *index->values);
   index->prefix = bd_large_alloc(index->blocks + 1, sizeof *index->prefix);
-  if (!index->values || !index->heads || !index->prefix)
-    return bd_fail_memory(err, "the index of the weights");
+  if (!index->values || !index->prefix) return bd_fail_memory(err, "the index of the weights");
   BD_TRY(sort_values(index, weights, cancel, err));
+  BD_TRY(fill_tiers(index, err));
   if (!fill_counts(index, cancel) || !fill_sums(index, cancel))
     return bd_fail(err, BD_CANCELLED, "indexing was cancelled");
   return BD_OK;
@@ -145,7 +174,8 @@ bd_status bd_index_new(const float *weights, size_t count, bd_rounding round,
 void bd_index_free(bd_index *index) {
   if (!index) return;
   free(index->values);
-  free(index->heads);
+  for (int tier = 1; tier < index->tier_count; tier++)
+    free(index->tiers[tier]);
   free(index->prefix);
   free(index);
 }
@@ -163,23 +193,22 @@ double bd_index_round(const bd_index *index, double value) {
   return rounded + 0.0; // -0 becomes 0
 }
 
-// How many of the ascending values are below x; no branch depends on them.
-static size_t count_below(const float *values, size_t count, float x) {
-  size_t base = 0;
-  for (size_t length = count; length > 0;) {
-    size_t half = (length + 1) / 2;
-    base = values[base + half - 1] < x ? base + half : base;
-    length -= half;
-  }
-  return base;
+// How many of a block's values are below x: compared all at once, without a branch.
+static inline __attribute__((always_inline)) size_t block_below(const float *block, float x) {
+  int32_t below = 0;
+  for (int i = 0; i < BD_BLOCK; i++)
+    below += block[i] < x;
+  return (size_t)below;
 }
 
-static size_t below(const bd_index *index, float x) {
-  size_t block = count_below(index->heads, index->blocks, x);
-  if (block == 0) return 0;
-  block--;
-  return block * BD_BLOCK +
-         count_below(index->values + block * BD_BLOCK, block_size(index, block), x);
+WIDEST static size_t below(const bd_index *index, float x) {
+  size_t place = 0;
+  for (int tier = index->tier_count - 1; tier > 0; tier--) {
+    size_t count = block_below(index->tiers[tier] + place * BD_BLOCK, x);
+    if (count == 0) return 0; // only before the very first value
+    place = place * BD_BLOCK + count - 1;
+  }
+  return place * BD_BLOCK + block_below(index->values + place * BD_BLOCK, x);
 }
 
 size_t bd_index_before(const bd_index *index, double x) {
@@ -206,7 +235,7 @@ void bd_index_histogram(const bd_index *index, double low, double high, int bins
   }
 }
 
-bd_prefix bd_index_prefix(const bd_index *index, size_t place) {
+WIDEST bd_prefix bd_index_prefix(const bd_index *index, size_t place) {
   size_t block = place / BD_BLOCK;
   return sum_run(index->prefix[block], index->values + block * BD_BLOCK, place % BD_BLOCK,
                  index->stats.median);

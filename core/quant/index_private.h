@@ -5,11 +5,14 @@
 #include "core/quant/index.h"
 #include "core/quant/prefix.h"
 
-enum { BD_BLOCK = 32 };
+enum { BD_BLOCK = 32, BD_TIERS = 12 };
 
 struct bd_index {
-  float *values;     // sorted
-  float *heads;      // the first value of each block of BD_BLOCK: the upper part of a search
+  // The sorted values, and above them tiers that hold the first of each BD_BLOCK of the tier below:
+  // a search looks at one block a tier. Tiers are padded with infinity to whole blocks.
+  float *tiers[BD_TIERS];
+  int tier_count;
+  float *values;     // tiers[0]
   bd_prefix *prefix; // before each block, and the whole
   size_t blocks;
   bd_stats stats;

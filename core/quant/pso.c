@@ -114,7 +114,7 @@ static void move(particle *one, const double *leader, int count, bd_rng *rng) {
 }
 
 static void judge(const bd_survivors *survivors, particle *one, int count) {
-  double sse = bd_centers_sse(survivors, one->at, count);
+  double sse = bd_centers_sse(survivors, one->at, count, one->best);
   if (!(sse < one->best)) return;
   one->best = sse;
   memcpy(one->best_at, one->at, (size_t)count * sizeof *one->at);
