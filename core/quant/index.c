@@ -132,7 +132,7 @@ static bd_status check_finite(const float *weights, size_t count, bd_error *err)
 static bd_status sort_values(bd_index *index, const float *weights, const bd_cancel *cancel,
                              bd_error *err) {
   size_t count = index->stats.count;
-  float *spare = bd_large_alloc(count, sizeof *spare);
+  float *spare = bd_scratch_alloc(count, sizeof *spare);
   if (!spare) return bd_fail_memory(err, "sorting the weights");
   bool done = bd_radix_sort(weights, count, index->values, spare, cancel);
   free(spare);

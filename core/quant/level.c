@@ -4,6 +4,9 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+static const double UNEVEN = 0.1; // of a span's range
 
 // --- edges --------------------------------------------------------------------------------------
 
@@ -22,15 +25,25 @@ static void add_inner(const bd_survivors *survivors, bd_level *level, bd_span sp
   if (end - place >= bucket && end < span.to) add_edge(survivors, level, end, true);
 }
 
-// The places inside a span, ascending: even in count and even in value, merged.
-static void add_span(const bd_survivors *survivors, bd_level *level, bd_span span, size_t pieces) {
+// Quarters of the values lie about where quarters of the range do.
+static bool is_even(const bd_survivors *survivors, bd_span span) {
+  size_t size = span.to - span.from;
+  double low = bd_survivors_value(survivors, span.from);
+  double width = bd_survivors_value(survivors, span.to - 1) - low;
+  for (size_t quarter = 1; quarter < 4; quarter++) {
+    double value = bd_survivors_value(survivors, span.from + size * quarter / 4);
+    if (fabs(value - low - width * (double)quarter / 4) > UNEVEN * width) return false;
+  }
+  return true;
+}
+
+// Places even in count and even in value, merged.
+static void add_uneven(const bd_survivors *survivors, bd_level *level, bd_span span,
+                       size_t pieces) {
   size_t half = pieces / 2, by_count = 1, by_value = 1, size = span.to - span.from;
-  add_edge(survivors, level, span.from, false);
-  if (size == 0) return;
   size_t bucket = size / half + 1;
   double low = bd_survivors_value(survivors, span.from);
   double width = bd_survivors_value(survivors, span.to - 1) - low;
-  add_inner(survivors, level, span, span.from, bucket);
   while (by_count < half || by_value < half) {
     size_t counted = by_count < half ? span.from + size * by_count / half : span.to;
     double value = low + width * (double)by_value / (double)half;
@@ -40,19 +53,36 @@ static void add_span(const bd_survivors *survivors, bd_level *level, bd_span spa
     by_value += valued <= counted;
     add_inner(survivors, level, span, counted < valued ? counted : valued, bucket);
   }
+}
+
+// The places inside a span, ascending.
+static void add_span(const bd_survivors *survivors, bd_level *level, bd_span span, size_t pieces) {
+  add_edge(survivors, level, span.from, false);
+  size_t size = span.to - span.from, bucket = size / pieces + 1;
+  if (size == 0) return;
+  add_inner(survivors, level, span, span.from, bucket);
+  if (is_even(survivors, span))
+    for (size_t i = 1; i < pieces; i++) {
+      size_t place = bd_links_snap(survivors, span.from + size * i / pieces);
+      add_inner(survivors, level, span, place, bucket);
+    }
+  else
+    add_uneven(survivors, level, span, pieces);
   add_edge(survivors, level, span.to, true);
 }
 
-static bd_status add_edges(const bd_survivors *survivors, const bd_span *spans, size_t count,
-                           size_t pieces, bd_level *level, bd_error *err) {
+bd_status bd_level_new(const bd_survivors *survivors, const bd_span *spans, size_t count,
+                       size_t pieces, bd_level *level, bd_error *err) {
+  *level = (bd_level){0};
   size_t most = count * (2 * pieces + 2) + 2;
   BD_TRY(bd_links_reserve(&level->links, most, err));
-  level->open = bd_large_alloc(most + 1, sizeof *level->open);
-  level->epsilon = bd_large_alloc(most + 1, sizeof *level->epsilon);
-  level->reach = bd_large_alloc(most + 1, sizeof *level->reach);
-  level->links.relief = bd_large_alloc(most + 1, sizeof *level->links.relief);
+  level->open = bd_scratch_alloc(most + 1, sizeof *level->open);
+  level->epsilon = bd_scratch_alloc(most + 1, sizeof *level->epsilon);
+  level->reach = bd_scratch_alloc(most + 1, sizeof *level->reach);
+  level->links.relief = bd_scratch_alloc(most + 1, sizeof *level->links.relief);
   if (!level->open || !level->epsilon || !level->reach || !level->links.relief)
     return bd_fail_memory(err, "the proof's buckets");
+  memset(level->links.relief, 0, (most + 1) * sizeof *level->links.relief); // until weighed
   add_edge(survivors, level, 0, false);
   for (size_t i = 0; i < count; i++)
     add_span(survivors, level, spans[i], pieces);
@@ -152,11 +182,7 @@ static void fill_epsilon(const bd_survivors *survivors, bd_level *level, double 
     level->links.relief[j] = fmax(level->epsilon[j], level->epsilon[j + 1]);
 }
 
-bd_status bd_level_new(const bd_survivors *survivors, const bd_span *spans, size_t count,
-                       size_t pieces, double lambda, bd_level *out, bd_error *err) {
-  *out = (bd_level){0};
-  BD_TRY(add_edges(survivors, spans, count, pieces, out, err));
-  fill_reach(out, (1 + BD_LEVEL_GAP) * lambda);
-  fill_epsilon(survivors, out, lambda);
-  return BD_OK;
+void bd_level_weigh(const bd_survivors *survivors, bd_level *level, double lambda) {
+  fill_reach(level, (1 + BD_LEVEL_GAP) * lambda);
+  fill_epsilon(survivors, level, lambda);
 }

@@ -25,9 +25,12 @@ typedef struct bd_level {
   bool valid;      // buckets are fine enough for the argument to hold at λ
 } bd_level;
 
-// Cuts each span in `pieces`, half even in count and half in value. Spans are ascending.
+// Cuts each span in `pieces`, even in count, and half of them in value where that differs. Spans
+// are ascending. bd_level_free in every case.
 bd_status bd_level_new(const bd_survivors *survivors, const bd_span *spans, size_t count,
-                       size_t pieces, double lambda, bd_level *out, bd_error *err);
+                       size_t pieces, bd_level *out, bd_error *err);
+// Finds what a border in each bucket can be worth at lambda.
+void bd_level_weigh(const bd_survivors *survivors, bd_level *level, double lambda);
 void bd_level_free(bd_level *level);
 
 // Gaps up to this share of λ are covered by the argument.

@@ -14,16 +14,16 @@ bd_status bd_links_reserve(bd_links *links, size_t edges, bd_error *err) {
   *links = (bd_links){0};
   if (edges >= UINT32_MAX)
     return bd_fail(err, BD_FAILED, "%zu distinct weights are more than the proof can hold", edges);
-  links->edges = bd_large_alloc(edges + 1, sizeof *links->edges);
+  links->edges = bd_scratch_alloc(edges + 1, sizeof *links->edges);
   return links->edges ? BD_OK : bd_fail_memory(err, "the optimum's edges");
 }
 
 bd_status bd_links_finish(bd_links *links, bd_error *err) {
   size_t size = links->m--; // it counted edges so far
-  links->best = bd_large_alloc(size, sizeof *links->best);
-  links->from = bd_large_alloc(size, sizeof *links->from);
-  links->rivals = bd_large_alloc(size, sizeof *links->rivals);
-  links->starts = bd_large_alloc(size, sizeof *links->starts);
+  links->best = bd_scratch_alloc(size, sizeof *links->best);
+  links->from = bd_scratch_alloc(size, sizeof *links->from);
+  links->rivals = bd_scratch_alloc(size, sizeof *links->rivals);
+  links->starts = bd_scratch_alloc(size, sizeof *links->starts);
   if (links->best && links->from && links->rivals && links->starts) return BD_OK;
   return bd_fail_memory(err, "the optimum's chains");
 }

@@ -74,4 +74,9 @@ typedef struct bd_solution {
 bd_status bd_links_solve(bd_links *links, int k, double lambda, const bd_cancel *cancel,
                          bd_solution *out, bd_error *err);
 
+// From a λ that has k links to about the middle of those that do, by one look to each side: a finer
+// instance is likely to have k links there too.
+bd_status bd_links_centre(bd_links *links, int k, double *lambda, const bd_cancel *cancel,
+                          bd_error *err);
+
 #endif

@@ -78,24 +78,6 @@ static bd_status solve_all(const bd_survivors *survivors, const bd_cancel *cance
   return status;
 }
 
-// The middle of the λ that have k links, found by one look to each side: where the full instance is
-// most likely to have k links too.
-static bd_status centre_lambda(bd_links *links, int k, double *lambda, const bd_cancel *cancel,
-                               bd_error *err) {
-  double first = *lambda, sum = first, found = 1;
-  for (int side = -1; side <= 1; side += 2) {
-    bd_chain chain = {0};
-    double probe = first * (1 + side * fmin(1.5 / k, 0.5));
-    BD_TRY(bd_links_pass(links, probe, cancel, &chain, err));
-    free(chain.path);
-    if (chain.links != k) continue;
-    sum += probe;
-    found++;
-  }
-  *lambda = sum / found;
-  return BD_OK;
-}
-
 static bd_status solve_sample(const bd_survivors *survivors, const bd_cancel *cancel,
                               bd_optimum *optimum, bd_error *err) {
   bd_links links;
@@ -107,7 +89,7 @@ static bd_status solve_sample(const bd_survivors *survivors, const bd_cancel *ca
     take_chain(survivors, &links, &solution.chain, &optimum->clusters);
     optimum->lambda = solution.chain.lambda;
     if (optimum->lambda > 0 && isfinite(optimum->lambda))
-      status = centre_lambda(&links, k, &optimum->lambda, cancel, err);
+      status = bd_links_centre(&links, k, &optimum->lambda, cancel, err);
   }
   free(solution.chain.path);
   bd_links_free(&links);

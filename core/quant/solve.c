@@ -178,3 +178,19 @@ bd_status bd_links_solve(bd_links *links, int k, double lambda, const bd_cancel 
   free(search.fewer.path);
   return status;
 }
+
+bd_status bd_links_centre(bd_links *links, int k, double *lambda, const bd_cancel *cancel,
+                          bd_error *err) {
+  double first = *lambda, sum = first, found = 1;
+  for (int side = -1; side <= 1; side += 2) {
+    bd_chain chain = {0};
+    double probe = first * (1 + side * fmin(1.5 / k, 0.5));
+    BD_TRY(bd_links_pass(links, probe, cancel, &chain, err));
+    free(chain.path);
+    if (chain.links != k) continue;
+    sum += probe;
+    found++;
+  }
+  *lambda = sum / found;
+  return BD_OK;
+}

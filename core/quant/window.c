@@ -6,8 +6,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BUCKETS_MIN = 4096, BUCKETS_MAX = 1 << 17, BUCKETS_PER_CLUSTER = 64, LLOYD_STEPS = 20 };
-enum { ROUNDS = 16 };
+enum { BUCKETS_MIN = 4096, BUCKETS_MAX = 1 << 17, BUCKETS_FACTOR = 12, LLOYD_STEPS = 20 };
+enum { ROUNDS = 16, SHARP_MIN = 32 };
 
 static const double SLACK = 1e-12; // of the window test: rounding must not rule out the optimum
 
@@ -20,6 +20,7 @@ typedef struct bd_proof {
   size_t span_count;
   size_t values; // in the spans
   size_t buckets;
+  bool sharp; // λ was looked for on the proof's own edges
 } bd_proof;
 
 static double target(const bd_proof *proof) {
@@ -50,6 +51,21 @@ static void improve(const bd_proof *proof, const bd_level *level, const bd_chain
   if (clusters.sse < proof->optimum->clusters.sse) proof->optimum->clusters = clusters;
 }
 
+// The more clusters, the narrower the λ that have k links: the sample's may lie beside them. These
+// edges are placed better. No relief is given yet.
+static bd_status sharpen(const bd_proof *proof, bd_level *level, bd_error *err) {
+  bd_optimum *optimum = proof->optimum;
+  bd_solution solution = {0};
+  if ((size_t)optimum->k > level->links.m) return BD_OK;
+  BD_TRY(bd_links_solve(&level->links, optimum->k, optimum->lambda, proof->cancel, &solution, err));
+  improve(proof, level, &solution.chain);
+  double lambda = solution.chain.lambda;
+  free(solution.chain.path);
+  if (!(lambda > 0) || !isfinite(lambda)) return BD_OK;
+  optimum->lambda = lambda;
+  return bd_links_centre(&level->links, optimum->k, &optimum->lambda, proof->cancel, err);
+}
+
 // The pass from the left: a lower bound, and a chain to improve on.
 static bd_status pass_forward(const bd_proof *proof, bd_level *level, bd_error *err) {
   bd_optimum *optimum = proof->optimum;
@@ -69,7 +85,7 @@ static bd_status pass_forward(const bd_proof *proof, bd_level *level, bd_error *
 static bd_status mirror(const bd_links *links, bd_links *out, bd_error *err) {
   size_t m = links->m;
   BD_TRY(bd_links_reserve(out, m, err));
-  out->relief = bd_large_alloc(m + 1, sizeof *out->relief);
+  out->relief = bd_scratch_alloc(m + 1, sizeof *out->relief);
   if (!out->relief) return bd_fail_memory(err, "the proof's buckets");
   for (size_t j = 0; j <= m; j++) {
     const bd_edge *edge = &links->edges[m - j];
@@ -159,8 +175,9 @@ static bd_status solve_windows(bd_proof *proof, bd_error *err) {
 
 // --- level by level -----------------------------------------------------------------------------
 
+// The gap is about k·(k / buckets)² of λ.
 static size_t first_buckets(int k) {
-  size_t buckets = (size_t)k * BUCKETS_PER_CLUSTER;
+  size_t buckets = (size_t)(BUCKETS_FACTOR * k * sqrt(k));
   return buckets < BUCKETS_MIN ? BUCKETS_MIN : buckets;
 }
 
@@ -168,7 +185,11 @@ static bd_status run_level(bd_proof *proof, bool windows, bool *valid, bd_error 
   size_t pieces = proof->buckets / proof->span_count;
   bd_level level;
   bd_status status = bd_level_new(proof->survivors, proof->spans, proof->span_count,
-                                  pieces < 4 ? 4 : pieces, proof->optimum->lambda, &level, err);
+                                  pieces < 4 ? 4 : pieces, &level, err);
+  if (status == BD_OK && !proof->sharp && proof->optimum->k >= SHARP_MIN)
+    status = sharpen(proof, &level, err);
+  proof->sharp = true;
+  if (status == BD_OK) bd_level_weigh(proof->survivors, &level, proof->optimum->lambda);
   if (status == BD_OK) status = pass_forward(proof, &level, err);
   *valid = level.valid;
   if (status == BD_OK && windows && level.valid) status = pass_backward(proof, &level, err);
