@@ -1,9 +1,11 @@
 #include "tui/footer.h"
 
+#include "tui/wrap.h"
+
 #include <stdio.h>
 #include <string.h>
 
-enum { PLACES = 3, ENTRIES_MAX = 48 };
+enum { PLACES = 3, ENTRIES_MAX = 48, JOBS_COLUMNS = 12 };
 
 // One entry of the footer: rows that follow each other with the same label share it ("+ - bits").
 struct entry {
@@ -68,6 +70,23 @@ static void draw_keys(bd_area area, int focus) {
   }
 }
 
+static bd_role message_role(const bd_ui *ui) {
+  return ui->desk.failed ? BD_ROLE_ERROR : BD_ROLE_MESSAGE;
+}
+
+void bd_draw_long_message(const bd_ui *ui, bd_area screen) {
+  const char *text = ui->desk.message;
+  int columns = screen.columns - JOBS_COLUMNS, lines = bd_wrap_lines(text, columns);
+  if (lines < 2) return;
+  bd_area area = bd_area_part(screen, 0, screen.rows - lines, screen.columns, lines);
+  bd_clear(area, BD_ROLE_TEXT);
+  for (int row = 0; row < area.rows; row++) {
+    int length = bd_wrap(text, columns);
+    bd_printf(area, 0, row, message_role(ui), "%.*s", length, text);
+    text = bd_wrap_next(text, length);
+  }
+}
+
 void bd_draw_footer(const bd_ui *ui, bd_area area) {
   char jobs[32] = "";
   int pending = bd_session_pending(ui->desk.session);
@@ -75,8 +94,7 @@ void bd_draw_footer(const bd_ui *ui, bd_area area) {
   bd_print_right(area, area.columns, 0, BD_ROLE_STALE, jobs);
   bd_area left = bd_area_part(area, 0, 0, area.columns - (int)strlen(jobs) - 2, 1);
   if (ui->desk.message[0]) {
-    bd_print_fit(left, 0, 0, left.columns, ui->desk.failed ? BD_ROLE_ERROR : BD_ROLE_MESSAGE,
-                 ui->desk.message);
+    bd_print_fit(left, 0, 0, left.columns, message_role(ui), ui->desk.message);
   } else {
     draw_keys(left, ui->focus);
   }

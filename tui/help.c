@@ -1,5 +1,7 @@
 #include "tui/help.h"
 
+#include "tui/wrap.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,27 +37,17 @@ static int next_row(struct sheet *sheet) {
   return row < sheet->area.rows ? row : -1;
 }
 
-// How many bytes of a text fit into `columns`, broken at a blank where there is one.
-static int fitting(const char *text, int columns) {
-  int length = (int)strlen(text), end = columns;
-  if (length <= columns) return length;
-  while (end > 0 && text[end] != ' ')
-    end--;
-  return end > 0 ? end : columns;
-}
-
 // What a command or field does, in as many lines as it takes; `keys` and `name` before the first.
 static void draw_entry(struct sheet *sheet, const char *keys, const char *name, const char *text) {
   int columns = sheet->area.columns - HELP_COLUMN - 1;
   for (bool first = true; first || *text; first = false) {
-    int row = next_row(sheet), length = fitting(text, columns > 1 ? columns : 1);
+    int row = next_row(sheet), length = bd_wrap(text, columns);
     if (first) {
       bd_print_fit(sheet->area, 1, row, NAME_COLUMN - 2, BD_ROLE_KEY, keys);
       bd_print_fit(sheet->area, NAME_COLUMN, row, HELP_COLUMN - NAME_COLUMN - 1, BD_ROLE_DIM, name);
     }
     bd_printf(sheet->area, HELP_COLUMN, row, BD_ROLE_TEXT, "%.*s", length, text);
-    text += length;
-    text += strspn(text, " ");
+    text = bd_wrap_next(text, length);
   }
 }
 
@@ -75,7 +67,7 @@ static void draw_head(struct sheet *sheet, int panel) {
   if (panel < 0) {
     bd_print(sheet->area, 1, row, BD_ROLE_HEADER, "everywhere");
   } else {
-    bd_printf(sheet->area, 1, row, BD_ROLE_HEADER, "in the panel %s", bd_view_at(panel)->name);
+    bd_printf(sheet->area, 1, row, BD_ROLE_HEADER, "of the panel %s", bd_view_at(panel)->name);
   }
 }
 

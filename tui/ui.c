@@ -279,6 +279,7 @@ bool bd_ui_draw(bd_ui *ui, int columns, int rows) {
   bd_draw_header(&ui->desk, part(screen, ui->layout.header));
   draw_panels(ui, screen);
   bd_draw_footer(ui, part(screen, ui->layout.footer));
+  bd_draw_long_message(ui, screen);
   if (ui->overlay) ui->overlay->draw(ui->overlay_state, ui, screen);
   return true;
 }

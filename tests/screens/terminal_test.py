@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The explorer in a real pseudo-terminal: start, dials, resize, suspend, every way out."""
 import os
+import random
 import re
 import shlex
 import shutil
@@ -347,6 +348,29 @@ def another_locale_gets_ascii(place):
     terminal.pump(0.2)
     assert all(byte < 128 for byte in terminal.raw)
     terminal.type("q")
+    leaves(terminal, 0)
+
+
+@test
+def no_keys_break_it(place):
+    names = ["\x1bOA", "\x1bOB", "\t", "\r", "\x1b", "\x7f", " ", "\x1b[5~", "\x1b[6~", "\x12", "\x15", "é",
+             "\x1b[<0;20;5M", "\x1b[<64;20;5M", "\x1b[<65;20;15M", "\x1b[200~ab\x1b[201~", "\x1b[3~"]
+    names += "+-[]{}mibp:/nNfLutyYjkhlgGzZo0123456789<>S?=.%abcdefghijklmnopqrstvx"
+    chosen = random.Random(1)
+    terminal = place.start("--read-only")
+    for _ in range(800):
+        terminal.type(chosen.choice(names))
+        if chosen.random() < 0.02:
+            terminal.resize(*chosen.choice([(80, 24), (120, 40), (5, 2), (60, 16), (1, 1), (100, 16)]))
+        terminal.pump(0.001)
+        if terminal.process.poll() is not None:  # it was told to quit
+            break
+    terminal.resize(80, 24)
+    while terminal.process.poll() is None:
+        for key in ("\x1b", "\x1b", "q", "q"):
+            terminal.pump(0.1)
+            if terminal.process.poll() is None:
+                terminal.type(key)
     leaves(terminal, 0)
 
 
