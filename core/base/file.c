@@ -106,6 +106,12 @@ bd_status bd_file_read(const char *path, size_t limit, char **text, size_t *size
   return status;
 }
 
+bool bd_file_same(const char *a, const char *b) {
+  struct stat one, other;
+  return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+         one.st_ino == other.st_ino;
+}
+
 void bd_sha256(const void *data, size_t size, char out[65]) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int length = 0;

@@ -4,6 +4,7 @@
 
 #include "core/base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,9 @@ void bd_writer_abort(bd_writer *writer);
 
 // open, put, commit.
 bd_status bd_file_write(const char *path, const void *data, size_t size, bd_error *err);
+
+// Do two paths lead to one file, through links too? False where either does not exist.
+bool bd_file_same(const char *a, const char *b);
 
 // SHA-256 in hexadecimal.
 void bd_sha256(const void *data, size_t size, char out[65]);

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef struct job {
@@ -168,4 +169,22 @@ void bd_pool_wait(bd_pool *pool) {
   while (pool->pending > 0)
     pthread_cond_wait(&pool->idle, &pool->lock);
   pthread_mutex_unlock(&pool->lock);
+}
+
+bool bd_pool_wait_some(bd_pool *pool, int ms) {
+  struct timespec until;
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_sec += ms / 1000;
+  until.tv_nsec += ms % 1000 * 1000000L;
+  if (until.tv_nsec >= 1000000000L) {
+    until.tv_sec++;
+    until.tv_nsec -= 1000000000L;
+  }
+  pthread_mutex_lock(&pool->lock);
+  int code = 0;
+  while (pool->pending > 0 && code == 0)
+    code = pthread_cond_timedwait(&pool->idle, &pool->lock, &until);
+  bool idle = pool->pending == 0;
+  pthread_mutex_unlock(&pool->lock);
+  return idle;
 }

@@ -41,5 +41,7 @@ void bd_pool_cancel(bd_pool *pool, bd_ticket ticket);
 int bd_pool_pending(bd_pool *pool);
 // Blocks until nothing is pending. Not from a worker.
 void bd_pool_wait(bd_pool *pool);
+// The same for at most so many milliseconds; true where nothing is pending.
+bool bd_pool_wait_some(bd_pool *pool, int ms);
 
 #endif

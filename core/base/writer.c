@@ -19,14 +19,26 @@ struct bd_writer {
 };
 
 static bd_status fail_write(bd_error *err, const char *path, int code) {
-  if (code == ENOSPC || code == EDQUOT)
-    return bd_fail(err, BD_FAILED, "%s: the disk is full: nothing was changed, free some space",
-                   path);
-  if (code == EACCES || code == EPERM || code == EROFS)
+  if (strcmp(path, "-") == 0) path = "standard output";
+  switch (code) {
+  case ENOSPC:
+  case EDQUOT:
+    return bd_fail(err, BD_FAILED, "%s: the disk is full: free some space and try again", path);
+  case EACCES:
+  case EPERM:
+  case EROFS:
     return bd_fail(err, BD_FAILED, "%s: no permission to write there: choose another folder", path);
-  if (code == ENOENT)
+  case ENOENT:
     return bd_fail(err, BD_FAILED, "%s: its folder does not exist: make it first", path);
-  return bd_fail(err, BD_FAILED, "%s: cannot be written: %s", path, strerror(code));
+  case EISDIR:
+    return bd_fail(err, BD_FAILED, "%s: is a directory: name a file in it", path);
+  case ELOOP:
+    return bd_fail(err, BD_FAILED, "%s: is a link that leads to itself: remove it", path);
+  case ENAMETOOLONG:
+    return bd_fail(err, BD_FAILED, "%s: the name is too long: choose a shorter one", path);
+  }
+  return bd_fail(err, BD_FAILED, "%s: cannot be written: %s: choose another place", path,
+                 strerror(code));
 }
 
 static void free_writer(bd_writer *writer) {
@@ -37,10 +49,24 @@ static void free_writer(bd_writer *writer) {
   free(writer);
 }
 
+// Where a link that leads nowhere yet points to; NULL where path is no link.
+static char *read_link(const char *path) {
+  char to[PATH_MAX];
+  ssize_t length = readlink(path, to, sizeof to - 1);
+  if (length < 0) return NULL;
+  to[length] = '\0';
+  const char *slash = to[0] == '/' ? NULL : strrchr(path, '/');
+  char *whole;
+  int folder = slash ? (int)(slash - path) + 1 : 0;
+  return asprintf(&whole, "%.*s%s", folder, path, to) < 0 ? NULL : whole;
+}
+
 // The file that path stands for once links are followed; where it does not exist yet, path itself.
 static char *resolve(const char *path) {
   char *real = realpath(path, NULL);
-  return real ? real : strdup(path);
+  if (real || errno != ENOENT) return real;
+  char *to = read_link(path);
+  return to ? to : strdup(path);
 }
 
 // A mode as open(2) would have given the file, or that of the file that is replaced.

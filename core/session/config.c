@@ -1,5 +1,6 @@
 #include "core/session/config.h"
 
+#include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/study/json.h"
 
@@ -291,6 +292,8 @@ static bd_status build(cJSON *root, const bd_model *model, const bd_dial *dials,
 
 bd_status bd_config_write(const char *path, const bd_model *model, const bd_dial *dials,
                           const bd_totals *totals, const cJSON *kept, bd_error *err) {
+  if (bd_file_same(path, bd_model_about(model)->file))
+    return bd_fail(err, BD_INVALID, "%s: is the model itself: choose another name", path);
   cJSON *root = kept ? cJSON_Duplicate(kept, 1) : cJSON_CreateObject();
   if (!root) return bd_fail_memory(err, path);
   bd_status status = build(root, model, dials, totals, kept, err);

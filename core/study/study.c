@@ -1,5 +1,7 @@
 #include "core/study/study.h"
 
+#include "core/base/file.h"
+
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -40,6 +42,8 @@ bd_status bd_study_index(const bd_model *model, int layer, const bd_cancel *canc
   return status;
 }
 
+enum { PROGRESS_MS = 100 };
+
 // What the workers of one bd_study_all share.
 typedef struct crew {
   const bd_model *model;
@@ -79,7 +83,6 @@ static void report(crew *c, bd_status status, const bd_error *err) {
     c->status = status;
     c->error = *err;
   }
-  if (c->progress && status == BD_OK) c->progress(c->progress_arg, c->done, c->count);
   pthread_mutex_unlock(&c->lock);
 }
 
@@ -130,7 +133,12 @@ static bd_status run_crew(crew *c, bd_pool *pool, bd_error *err) {
   pthread_mutex_init(&c->lock, NULL);
   for (int i = 0; i < bd_pool_threads(pool); i++)
     bd_pool_submit(pool, (bd_task){work, skip, c, 0});
-  bd_pool_wait(pool);
+  while (!bd_pool_wait_some(pool, PROGRESS_MS)) {
+    pthread_mutex_lock(&c->lock);
+    int done = c->done;
+    pthread_mutex_unlock(&c->lock);
+    if (c->progress) c->progress(c->progress_arg, done, c->count);
+  }
   pthread_mutex_destroy(&c->lock);
   if (bd_cancelled(c->cancel)) return BD_CANCELLED;
   if (c->status != BD_OK && err) *err = c->error;
@@ -207,14 +215,21 @@ static bd_status apply_layer(const bd_model *model, int layer, const bd_layer_st
   return values ? BD_OK : bd_fail_memory(err, bd_model_layer(model, layer)->tensor);
 }
 
+// A layer that keeps float and every weight is written as it was stored.
+static bool changes(const bd_result *result) {
+  return result && (result->levels || result->hole.pruned > 0);
+}
+
 bd_status bd_study_save(const bd_model *model, const bd_layer_study *studies, const char *path,
                         bd_error *err) {
+  if (bd_file_same(path, bd_model_about(model)->file))
+    return bd_fail(err, BD_INVALID, "%s: is the float model itself: choose another name", path);
   int count = bd_model_layer_count(model), used = 0;
   bd_replacement *list = calloc((size_t)count + 1, sizeof *list);
   if (!list) return bd_fail_memory(err, path);
   bd_status status = BD_OK;
   for (int i = 0; i < count && status == BD_OK; i++)
-    if (studies[i].result) status = apply_layer(model, i, &studies[i], &list[used++], err);
+    if (changes(studies[i].result)) status = apply_layer(model, i, &studies[i], &list[used++], err);
   if (status == BD_OK) status = bd_model_save(model, list, used, path, err);
   for (int i = 0; i < used; i++)
     free((void *)(uintptr_t)list[i].values);

@@ -17,7 +17,7 @@ typedef struct bd_layer_study {
   char *refused;
 } bd_layer_study;
 
-typedef void (*bd_progress)(void *arg, int done, int total); // from any thread, one at a time
+typedef void (*bd_progress)(void *arg, int done, int total); // now and then, on the caller's thread
 
 // Every layer with its own setting, on the pool's threads; settings NULL: indexes only. out holds
 // one entry a layer; release with bd_study_free. BD_CANCELLED where `cancel` was set on the way.
@@ -37,7 +37,8 @@ typedef struct bd_totals {
 void bd_totals_add(bd_totals *totals, const bd_result *result, const bd_stats *stats);
 void bd_totals_close(bd_totals *totals);
 
-// Writes the model with every layer's weights replaced by their quantized values.
+// Writes the model with every layer's weights replaced by their quantized values; layers that keep
+// float and every weight are not touched. BD_INVALID where path is the model itself.
 bd_status bd_study_save(const bd_model *model, const bd_layer_study *studies, const char *path,
                         bd_error *err);
 

@@ -19,8 +19,8 @@ typedef struct bd_work {
 bd_status bd_work_open(const bd_options *options, bool quantize, bd_work *work, bd_error *err);
 void bd_work_close(bd_work *work);
 
-// Names the refused layers on standard error, in one line.
-void bd_warn_refused(const bd_work *work);
+// Names the refused layers on standard error, in one line: `what` before the names, `advice` after.
+void bd_warn_refused(const bd_work *work, const char *what, const char *advice);
 
 // Standard output was written, or why not (a full disk behind `>`).
 bd_status bd_flush_output(bd_error *err);

@@ -111,7 +111,7 @@ bd_status bd_command_eval(const bd_options *options, bd_error *err) {
   bd_work work;
   BD_TRY(bd_work_open(options, true, &work, err));
   bd_status status = eval_model(options, &work, err);
-  if (status == BD_OK) bd_warn_refused(&work);
+  if (status == BD_OK) bd_warn_refused(&work, "left as they are: ", ": `bitdial layers` says why");
   bd_work_close(&work);
   return status;
 }

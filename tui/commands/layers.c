@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 // A dynamic dimension is its name; without a name, null.
 static cJSON *port_json(const bd_port *port) {
@@ -88,16 +89,28 @@ static void shape_text(const bd_layer *layer, char *out, size_t size) {
     used += (size_t)snprintf(out + used, size - used, "%s%" PRId64, d ? "x" : "", layer->shape[d]);
 }
 
+static int name_width(const bd_model *model) {
+  size_t widest = 20;
+  for (int i = 0; i < bd_model_layer_count(model); i++) {
+    char name[512];
+    size_t length = strlen(bd_text_escape(name, sizeof name, bd_model_layer(model, i)->tensor));
+    if (length > widest) widest = length;
+  }
+  return (int)widest;
+}
+
+// Numbered from 1, as in the explorer.
 static void print_table(const bd_work *work) {
-  printf("%4s  %-36s %-14s %-18s %12s %10s %10s %10s\n", "#", "tensor", "op", "shape", "weights",
-         "min", "max", "std");
+  int width = name_width(work->model);
+  printf("%5s  %-*s  %-14s %-18s %12s %10s %10s %10s\n", "#", width, "tensor", "op", "shape",
+         "weights", "min", "max", "std");
   for (int i = 0; i < bd_model_layer_count(work->model); i++) {
     const bd_layer *layer = bd_model_layer(work->model, i);
     const bd_layer_study *study = &work->studies[i];
     char name[512], shape[96], count[32];
     bd_text_escape(name, sizeof name, layer->tensor);
     shape_text(layer, shape, sizeof shape);
-    printf("%4d  %-36s %-14s %-18s %12s ", i, name, layer->op, shape,
+    printf("%5d  %-*s  %-14s %-18s %12s ", i + 1, width, name, layer->op, shape,
            bd_text_count(count, sizeof count, layer->weights));
     if (study->index) {
       const bd_stats *s = bd_index_stats(study->index);
@@ -117,7 +130,7 @@ bd_status bd_command_layers(const bd_options *options, bd_error *err) {
   else
     print_table(&work);
   if (status == BD_OK) status = bd_flush_output(err);
-  if (status == BD_OK) bd_warn_refused(&work);
+  if (status == BD_OK) bd_warn_refused(&work, "cannot be quantized: ", "");
   bd_work_close(&work);
   return status;
 }

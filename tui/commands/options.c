@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // As in bd_subcommands.
 enum { EXPLORE = 1, LAYERS = 2, QUANTIZE = 4, REPORT = 8, RUN = 16, EVAL = 32 };
@@ -143,6 +144,7 @@ static bd_status unknown(const bd_options *options, const char *given, bd_error 
     }
   }
   const char *command = options->command->name, *space = *command ? " " : "";
+  if (least == 0) return bd_fail(err, BD_INVALID, "--%s: takes no value", nearest);
   if (least <= 2)
     return bd_fail(err, BD_INVALID,
                    "%s: no such option: did you mean --%s? See `bitdial%s%s --help`", name, nearest,
@@ -226,6 +228,7 @@ static bd_status take(bd_options *options, int id, const char *value, bd_error *
     options->layers[options->layer_count++] = value;
     break;
   case OPT_OUTPUT:
+    if (!*value) return bd_fail(err, BD_INVALID, "-o: needs the path of a file");
     options->output = value;
     break;
   case OPT_THEME:
@@ -257,6 +260,8 @@ static bd_status take(bd_options *options, int id, const char *value, bd_error *
 static bd_status read_operands(int argc, char **argv, bd_options *options, bd_error *err) {
   if (options->help || options->version) return BD_OK;
   if (optind < argc) options->model = argv[optind++];
+  if (optind < argc && options->command == bd_subcommands && access(options->model, F_OK) != 0)
+    return bd_fail(err, BD_INVALID, "%s: no such command: see `bitdial --help`", options->model);
   if (optind < argc)
     return bd_fail(err, BD_INVALID, "%s: one model at a time, %s is already named", argv[optind],
                    options->model);

@@ -19,13 +19,20 @@ static double seconds_since(const struct timespec *start) {
   return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) * 1e-9;
 }
 
-static void draw_bar(const bd_bar *bar, int done, int total, double left) {
+// How long it will take yet; nothing where no part is done.
+static const char *time_left(char *out, size_t size, double now, int done, int total) {
+  out[0] = '\0';
+  if (done > 0) snprintf(out, size, ", about %.0f s left", now / done * (total - done));
+  return out;
+}
+
+static void draw_bar(const bd_bar *bar, int done, int total, const char *left) {
   enum { WIDTH = 30 };
   char cells[WIDTH + 1];
   for (int i = 0; i < WIDTH; i++)
     cells[i] = i < WIDTH * done / total ? '#' : '.';
   cells[WIDTH] = '\0';
-  fprintf(stderr, "\r[%s] %d/%d %s, %.0f s left \x1b[K", cells, done, total, bar->what, left);
+  fprintf(stderr, "\r[%s] %d/%d %s%s \x1b[K", cells, done, total, bar->what, left);
 }
 
 void bd_bar_show(void *arg, int done, int total) {
@@ -33,11 +40,12 @@ void bd_bar_show(void *arg, int done, int total) {
   double now = seconds_since(&bar->start);
   if (now < quiet || done >= total) return;
   if (bar->drawn && now - bar->last < (bar->terminal ? bar_every : line_every)) return;
-  double left = now / done * (total - done);
+  char left[40];
+  time_left(left, sizeof left, now, done, total);
   if (bar->terminal)
     draw_bar(bar, done, total, left);
   else
-    fprintf(stderr, "%d of %d %s, about %.0f s left\n", done, total, bar->what, left);
+    fprintf(stderr, "%d of %d %s done%s\n", done, total, bar->what, left);
   bar->last = now;
   bar->drawn = true;
 }
@@ -57,5 +65,6 @@ const bd_cancel *bd_interrupt(void) {
   struct sigaction action = {.sa_handler = on_signal};
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+  sigaction(SIGHUP, &action, NULL);
   return &interrupted;
 }

@@ -20,7 +20,7 @@ void bd_bar_show(void *arg, int done, int total);
 // Takes the bar off the terminal.
 void bd_bar_end(bd_bar *bar);
 
-// Set by SIGINT and SIGTERM from the first call on: the command stops and exits with 130.
+// Set by SIGINT, SIGTERM and SIGHUP from the first call on: the command stops and exits with 130.
 const bd_cancel *bd_interrupt(void);
 
 #endif

@@ -84,10 +84,14 @@ static bd_status put_out(const bd_options *options, const bd_work *work, bd_erro
 }
 
 bd_status bd_command_quantize(const bd_options *options, bd_error *err) {
+  bool piped = options->output && strcmp(options->output, "-") == 0;
+  if (piped && options->json)
+    return bd_fail(err, BD_INVALID,
+                   "-o - and --json both want standard output: name a file for -o");
   bd_work work;
   BD_TRY(bd_work_open(options, true, &work, err));
   bd_status status = put_out(options, &work, err);
-  if (status == BD_OK) bd_warn_refused(&work);
+  if (status == BD_OK) bd_warn_refused(&work, "left as they are: ", ": `bitdial layers` says why");
   bd_work_close(&work);
   return status;
 }

@@ -34,7 +34,7 @@ static bd_status settle(bd_session *session) {
     poll(&wake, 1, 100);
     bd_session_poll(session);
     int done = total - bd_session_pending(session);
-    if (done > 0) bd_bar_show(&bar, done, total);
+    bd_bar_show(&bar, done, total);
   }
   bd_bar_end(&bar);
   return bd_cancelled(cancel) ? BD_CANCELLED : BD_OK;
@@ -53,6 +53,9 @@ static bd_status write_report(bd_session *session, const bd_options *options, FI
 
 // Into memory first, so that the file appears whole or not at all.
 static bd_status put_report(bd_session *session, const bd_options *options, bd_error *err) {
+  if (options->output && bd_file_same(options->output, options->model))
+    return bd_fail(err, BD_INVALID, "%s: is the model itself: choose another name",
+                   options->output);
   if (!options->output) {
     BD_TRY(write_report(session, options, stdout, err));
     return bd_flush_output(err);
@@ -69,6 +72,7 @@ static bd_status put_report(bd_session *session, const bd_options *options, bd_e
 }
 
 bd_status bd_command_report(const bd_options *options, bd_error *err) {
+  bd_interrupt();
   bd_session *session;
   BD_TRY(bd_options_session(options, &session, err));
   bd_status status = settle(session);

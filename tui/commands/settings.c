@@ -58,7 +58,8 @@ static bd_status apply_layer(const char *text, const bd_model *model, bd_dial *d
                              bd_error *err) {
   const char *colon = glob_end(text);
   if (!colon || colon == text)
-    return bd_fail(err, BD_INVALID, "--layer %s: is written GLOB:field=value,…", text);
+    return bd_fail(err, BD_INVALID,
+                   "--layer %s: is written GLOB:field=value,… as in 'conv*:bits=3'", text);
   char *glob = strndup(text, (size_t)(colon - text));
   if (!glob) return bd_fail_memory(err, "--layer");
   bd_status status = apply_glob(glob, colon + 1, model, dials, err);

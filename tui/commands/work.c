@@ -31,6 +31,7 @@ static bd_status open_all(const bd_options *options, bool quantize, bd_work *wor
 
 bd_status bd_work_open(const bd_options *options, bool quantize, bd_work *work, bd_error *err) {
   *work = (bd_work){0};
+  bd_interrupt();
   bd_status status = open_all(options, quantize, work, err);
   if (status != BD_OK) bd_work_close(work);
   return status;
@@ -42,15 +43,16 @@ void bd_work_close(bd_work *work) {
   *work = (bd_work){0};
 }
 
-void bd_warn_refused(const bd_work *work) {
+void bd_warn_refused(const bd_work *work, const char *what, const char *advice) {
   int count = 0;
   for (int i = 0; i < bd_model_layer_count(work->model); i++) {
     if (!work->studies[i].refused) continue;
     char name[256];
     bd_text_escape(name, sizeof name, bd_model_layer(work->model, i)->tensor);
-    fprintf(stderr, "%s%s", count++ ? ", " : "bitdial: left as they are: ", name);
+    fprintf(stderr, "%s%s%s", count ? ", " : "bitdial: ", count ? "" : what, name);
+    count++;
   }
-  if (count) fputs(": `bitdial layers` says why\n", stderr);
+  if (count) fprintf(stderr, "%s\n", advice);
 }
 
 bd_status bd_flush_output(bd_error *err) {
