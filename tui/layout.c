@@ -1,9 +1,8 @@
 #include "tui/layout.h"
 
 enum {
-  SHORT_PANEL =
-      9, // rows that the lower panel on the right takes where they are scarce, title included
-  TALL_PANEL = 21,     // … and at most
+  LOWER_LEAST = 7, // rows of the lower panel on the right, title included: half, but …
+  LOWER_MOST = 26,
   ROWS_FOR_THREE = 30, // a narrow screen with as many shows three panels
   TABLE_LEAST = 5,     // rows of the table, title included
   TABLE_COLUMNS_MOST = 110,
@@ -22,11 +21,12 @@ static bd_frame frame(bd_rect whole) {
 }
 
 // Panel 1 above the lower one, in the given place; the lower one alone stands in it whole.
-static void stack(bd_layout *layout, bd_rect place, int lower, int lower_rows) {
+static void stack(bd_layout *layout, bd_rect place, int lower) {
   if (lower == 1) {
     layout->panels[1] = frame(place);
     return;
   }
+  int lower_rows = clamp(place.rows / 2, LOWER_LEAST, LOWER_MOST);
   int upper_rows = place.rows - lower_rows;
   layout->panels[1] = frame((bd_rect){place.column, place.row, place.columns, upper_rows});
   layout->panels[lower] =
@@ -35,7 +35,7 @@ static void stack(bd_layout *layout, bd_rect place, int lower, int lower_rows) {
 
 // The panel below panel 1: the one chosen, else the next one.
 static int lower_panel(bd_layout_wish wish) {
-  if (wish.detail > 1 && wish.detail < wish.panels) return wish.detail;
+  if (wish.below > 1 && wish.below < wish.panels) return wish.below;
   return wish.panels > 2 ? 2 : 1;
 }
 
@@ -45,7 +45,7 @@ static void make_wide(bd_layout *layout, bd_rect body, bd_layout_wish wish) {
   layout->panels[0] = frame((bd_rect){body.column, body.row, left, body.rows});
   layout->wall = (bd_rect){body.column + left, body.row, 1, body.rows};
   bd_rect place = {body.column + left + 1, body.row, right, body.rows};
-  stack(layout, place, lower_panel(wish), clamp(body.rows * 2 / 5, SHORT_PANEL - 2, TALL_PANEL));
+  stack(layout, place, lower_panel(wish));
 }
 
 static void make_narrow(bd_layout *layout, bd_rect body, bd_layout_wish wish) {
@@ -55,7 +55,7 @@ static void make_narrow(bd_layout *layout, bd_rect body, bd_layout_wish wish) {
   layout->panels[0] = frame((bd_rect){body.column, body.row, body.columns, table});
   bd_rect place = {body.column, body.row + table, body.columns, body.rows - table};
   if (three) {
-    stack(layout, place, lower_panel(wish), SHORT_PANEL);
+    stack(layout, place, lower_panel(wish));
   } else {
     int shown = clamp(wish.detail, 1, wish.panels - 1);
     layout->panels[shown] = frame(place);

@@ -25,6 +25,7 @@ typedef struct bd_layout_wish {
   int panels;     // how many there are, the table (panel 0) first
   int detail;     // the panel last chosen among 1..panels-1: it is shown where not all fit
   int table_rows; // rows that the table can use; more are given to the others
+  int below;      // the panel last chosen among 2..panels-1: it is shown below panel 1; 0 none yet
 } bd_layout_wish;
 
 // Wide (from 100 columns): the table left, panel 1 above another one on the right. Narrower: the

@@ -39,7 +39,3 @@ void bd_leave(bd_ui *ui) {
     ui->done = true;
   }
 }
-
-bool bd_leave_asks(const bd_ui *ui) {
-  return ui->overlay == &question_class;
-}

@@ -3,6 +3,8 @@
 #include "tui/actions.h"
 #include "tui/footer.h"
 #include "tui/remember.h"
+#include "tui/tabs.h"
+#include "viewers/show.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +102,7 @@ void bd_ui_focus(bd_ui *ui, int panel) {
   if (panel < 0 || panel >= ui->panels) return;
   ui->focus = panel;
   if (panel > 0) ui->detail = panel;
+  if (panel > 1) ui->below = panel;
 }
 
 bd_status bd_ui_load_theme(bd_ui *ui, const char *name, bd_error *err) {
@@ -207,6 +210,12 @@ void bd_ui_mouse(bd_ui *ui, int column, int row, int wheel) {
     mouse_to_overlay(ui, wheel);
     return;
   }
+  int tab = wheel == 0 ? bd_tabs_at(ui, column, row) : -1;
+  if (tab >= 0) {
+    clear_message(ui);
+    bd_ui_focus(ui, tab);
+    return;
+  }
   for (int i = 0; i < ui->panels; i++) {
     bd_rect inside = ui->layout.panels[i].inside;
     bool on_title = wheel == 0 && holds(ui->layout.panels[i].title, column, row);
@@ -239,7 +248,9 @@ static void draw_title(const bd_ui *ui, int panel, bd_area area) {
   char more[512] = "";
   if (view->title) view->title(ui->views[panel], &ui->desk, ui->ascii, more, sizeof more);
   bd_rule(area, 0, 0, area.columns, false, BD_ROLE_RULE);
-  bd_area text = bd_area_part(area, 1, 0, area.columns - 2, 1);
+  int taken = 3 + bd_show_columns(view->name);
+  int tabs = bd_tabs_in(ui, panel) ? bd_tabs_draw(ui, area, taken) : 0;
+  bd_area text = bd_area_part(area, 1, 0, area.columns - 2 - tabs, 1);
   bd_role role = panel == ui->focus ? BD_ROLE_FOCUS : BD_ROLE_TITLE;
   int column = bd_printf(text, 0, 0, role, " %s ", view->name);
   if (!more[0]) return;
@@ -259,6 +270,17 @@ static void draw_panels(bd_ui *ui, bd_area screen) {
   }
 }
 
+// Tells the session what the panels on the screen show of the layer in hand.
+static void want(const bd_ui *ui) {
+  unsigned wants = 0;
+  for (int i = 0; i < ui->panels && ui->layout.fits; i++) {
+    bd_rect inside = ui->layout.panels[i].inside;
+    if (inside.rows > 0 && ui->classes[i]->wants)
+      wants |= ui->classes[i]->wants(inside.columns, inside.rows);
+  }
+  bd_session_want(ui->desk.session, wants);
+}
+
 static void draw_too_small(const bd_ui *ui, bd_area screen) {
   bool ask = ui->asked && bd_session_dirty(ui->desk.session);
   bd_printf(screen, 0, 0, ask ? BD_ROLE_WARN : BD_ROLE_TEXT,
@@ -269,8 +291,9 @@ static void draw_too_small(const bd_ui *ui, bd_area screen) {
 bool bd_ui_draw(bd_ui *ui, int columns, int rows) {
   if (!bd_canvas_reset(ui->canvas, columns, rows)) return false;
   bd_area screen = bd_area_whole(ui->canvas);
-  bd_layout_wish wish = {ui->panels, ui->detail, bd_session_count(ui->desk.session) + 1};
+  bd_layout_wish wish = {ui->panels, ui->detail, bd_session_count(ui->desk.session) + 1, ui->below};
   ui->layout = bd_layout_make(columns, rows, wish);
+  want(ui);
   if (!ui->layout.fits) {
     draw_too_small(ui, screen);
     return true;

@@ -27,7 +27,7 @@ struct bd_ui {
   const bd_view_class *classes[BD_PANELS_MAX];
   bd_view *views[BD_PANELS_MAX];
   int panels, focus;
-  int detail; // the panel chosen last among those beside the table (layout.h)
+  int detail, below; // the panels chosen last beside the table, below panel 1 (layout.h)
   bd_canvas *canvas;
   bd_layout layout; // of the canvas as drawn last
   bool ascii;
@@ -42,9 +42,7 @@ struct bd_ui {
   char *clipboard;    // text that waits to go to the terminal's clipboard; NULL none. Owned.
   bool redraw;        // the terminal is to be drawn anew, whatever it shows
   bool asked;         // to leave, once, on a screen too small for a question
-  char replace[512];  // the config path that was asked about: "" the usual one
-  bool asked_to_replace;
-  bool done; // leave
+  bool done;          // leave
 };
 
 typedef struct bd_ui_options {

@@ -1,5 +1,6 @@
 // The error panel. From the top: total, the parts of the squared error, distance from the optimum,
-// what is stored, and SQNR at 1 to 8 bits as bars under the ceiling that pruning sets.
+// what is stored, and SQNR at 1 to 8 bits: as bars under the ceiling that pruning sets, and as
+// numbers, of every method where there is room.
 #include "viewers/error.h"
 
 #include "core/base/text.h"
@@ -10,7 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CURVE_LABEL = 5, CURVE_ROWS_MOST = 12, BAR_MOST = 72 };
+enum {
+  CURVE_LABEL = 5,
+  CURVE_ROWS_MOST = 12,
+  BAR_MOST = 72,
+  METHOD_LABEL = 14, // of the table: pointer, name, blank
+  TABLE_STEP = 4,    // cells that a bit width needs at least
+  LINES_ABOVE = 3,   // total, parts, optimum: they stay above the table
+  BARS_LEAST = 4,
+};
 
 struct bd_view {
   char unused; // the panel keeps no state
@@ -101,34 +110,6 @@ static void draw_stack(const bd_result *result, bd_area row) {
   }
 }
 
-static const char *choice_name(int field, int choice) {
-  const bd_field *about = bd_setting_field(field);
-  return choice >= 0 && choice < about->choice_count ? about->choices[choice].name : "?";
-}
-
-static void draw_optimum(const bd_layer_state *state, bd_area row) {
-  const bd_result *result = state->result;
-  const char *init = choice_name(BD_FIELD_INIT, (int)result->setting.init);
-  const char *method = choice_name(BD_FIELD_METHOD, (int)result->setting.method);
-  char text[128], merged[BD_SHOW_SIZE];
-  bool clusters = bd_setting_clusters(&result->setting);
-  if (!clusters || isnan(result->optimum_ratio)) {
-    snprintf(text, sizeof text,
-             clusters ? "%s: looking for the optimum …" : "%s: no clustering, so no optimum",
-             clusters ? init : method);
-    bd_print_start(row, 0, 0, BD_ROLE_DIM, text);
-    return;
-  }
-  int at = bd_printf(row, 0, 0, BD_ROLE_TEXT, "%s %s%.6f × optimum ", init,
-                     result->proved ? "" : "≤ ", result->optimum_ratio);
-  if (result->proved)
-    at = bd_print_whole(row, at, 0, BD_ROLE_GOOD, "(proved)");
-  else
-    at = bd_print_whole(row, at, 0, BD_ROLE_DIM, state->proving ? "(proving …)" : "(a bound)");
-  snprintf(merged, sizeof merged, "%d merged", result->merged);
-  if (result->merged > 0) bd_print_whole(row, at, 0, BD_ROLE_WARN, merged);
-}
-
 static void draw_stored(const bd_result *result, bd_area row) {
   char text[BD_SHOW_SIZE];
   int at = pair(row, 0, "stored", BD_ROLE_TEXT, bd_text_bytes(text, sizeof text, result->bytes));
@@ -142,17 +123,32 @@ static void draw_stored(const bd_result *result, bd_area row) {
 
 typedef struct bit_curve {
   const bd_layer_state *state;
-  int step;   // cells a bit width
-  double top; // dB at full height
+  const bd_insight *insight; // of every method; NULL: of the one in use
+  int label, step;           // cells of the names, and of a bit width
+  double top;                // dB at full height
 } bit_curve;
 
-static int curve_at(const bit_curve *curve, int bits) {
-  return CURVE_LABEL + (bits - 1) * curve->step;
+static const bd_field *methods(void) {
+  return bd_setting_field(BD_FIELD_METHOD);
 }
 
-static bit_curve get_curve(const bd_layer_state *state, int columns) {
-  bit_curve curve = {.state = state, .top = 1};
-  int step = (columns - CURVE_LABEL) / BD_BITS_MAX;
+// Rows of the table: bits, the methods, what the sign means.
+static int table_rows(void) {
+  return methods()->choice_count + 2;
+}
+
+static bool table_fits(int columns, int rows) {
+  return columns >= METHOD_LABEL + BD_BITS_MAX * TABLE_STEP && rows >= LINES_ABOVE + table_rows();
+}
+
+static int curve_at(const bit_curve *curve, int bits) {
+  return curve->label + (bits - 1) * curve->step;
+}
+
+static bit_curve get_curve(const bd_layer_state *state, const bd_insight *insight, int columns) {
+  bit_curve curve = {.state = state, .insight = insight, .top = 1};
+  curve.label = insight ? METHOD_LABEL : CURVE_LABEL;
+  int step = (columns - curve.label) / BD_BITS_MAX;
   curve.step = step > 8 ? 8 : step;
   for (int bits = 1; bits <= BD_BITS_MAX; bits++)
     if (isfinite(state->curve[bits])) curve.top = fmax(curve.top, state->curve[bits]);
@@ -160,21 +156,70 @@ static bit_curve get_curve(const bd_layer_state *state, int columns) {
   return curve;
 }
 
-static void draw_curve_numbers(const bit_curve *curve, bd_area rows) {
+static void draw_bits(const bit_curve *curve, bd_area row) {
   int now = curve->state->dial.setting.bits;
-  bd_print(rows, 0, 0, BD_ROLE_DIM, "bits");
-  bd_print(rows, 0, 1, BD_ROLE_DIM, "dB");
+  bd_print(row, curve->insight ? 2 : 0, 0, BD_ROLE_DIM, "bits");
   for (int bits = 1; bits <= BD_BITS_MAX; bits++) {
     int end = curve_at(curve, bits) + curve->step - 1;
-    double db = curve->state->curve[bits];
-    char text[BD_SHOW_SIZE] = "·";
-    bd_role role = bits == now ? BD_ROLE_CURSOR : BD_ROLE_TEXT;
-    if (isinf(db)) snprintf(text, sizeof text, "exact");
-    if (isfinite(db))
-      snprintf(text, sizeof text, "%s%.*f", db <= -0.05 ? "−" : "", curve->step >= 5, fabs(db));
-    bd_printf(rows, end - 2, 0, role, bits == now ? "[%d]" : " %d ", bits);
-    bd_print_right(rows, end, 1, isnan(db) ? BD_ROLE_DIM : role, text);
+    bd_printf(row, end - 2, 0, bits == now ? BD_ROLE_CURSOR : BD_ROLE_TEXT,
+              bits == now ? "[%d]" : " %d ", bits);
   }
+}
+
+static void draw_db(const bit_curve *curve, bd_area row, int bits, double db, bd_role role) {
+  int end = curve_at(curve, bits) + curve->step - 1;
+  char text[BD_SHOW_SIZE] = "·";
+  if (isinf(db)) snprintf(text, sizeof text, curve->step >= 6 ? "exact" : "inf");
+  if (isfinite(db))
+    snprintf(text, sizeof text, "%s%.*f", db <= -0.05 ? "−" : "", curve->step >= 5, fabs(db));
+  bd_print_right(row, end, 0, isnan(db) ? BD_ROLE_DIM : role, text);
+}
+
+static void draw_curve_numbers(const bit_curve *curve, bd_area row) {
+  int now = curve->state->dial.setting.bits;
+  bd_print(row, 0, 0, BD_ROLE_DIM, "dB");
+  for (int bits = 1; bits <= BD_BITS_MAX; bits++)
+    draw_db(curve, row, bits, curve->state->curve[bits],
+            bits == now ? BD_ROLE_CURSOR : BD_ROLE_TEXT);
+}
+
+// The greatest of a column; NaN while some are not known, so that no sign moves from row to row.
+static double best_at(const bd_insight *insight, int bits) {
+  double best = -INFINITY;
+  for (int i = 0; i < methods()->choice_count && i < BD_METHODS_MAX; i++) {
+    if (isnan(insight->methods[i][bits])) return NAN;
+    best = fmax(best, insight->methods[i][bits]);
+  }
+  return best;
+}
+
+static void draw_method(const bit_curve *curve, int method, bd_area row) {
+  const bd_setting *setting = &curve->state->dial.setting;
+  bool current = method == (int)setting->method;
+  char name[64];
+  if (current) bd_put(row, 0, 0, bd_glyph_sign(row.canvas, BD_SIGN_CURSOR), BD_ROLE_TITLE);
+  bd_print(row, 2, 0, current ? BD_ROLE_TITLE : BD_ROLE_TEXT,
+           bd_show_short(name, sizeof name, methods()->choices[method].name, METHOD_LABEL - 3));
+  for (int bits = 1; bits <= BD_BITS_MAX; bits++) {
+    double db = curve->insight->methods[method][bits];
+    if (isnan(db) && current) db = curve->state->curve[bits]; // known sooner
+    bool best = db >= best_at(curve->insight, bits);
+    bool here = current && bits == setting->bits;
+    draw_db(curve, row, bits, db,
+            here      ? BD_ROLE_CURSOR
+            : best    ? BD_ROLE_GOOD
+            : current ? BD_ROLE_TITLE
+                      : BD_ROLE_TEXT);
+    if (best) bd_put(row, curve_at(curve, bits) + curve->step - 1, 0, '*', BD_ROLE_GOOD);
+  }
+}
+
+static void draw_table(const bit_curve *curve, bd_area area) {
+  int count = methods()->choice_count;
+  for (int i = 0; i < count && i < BD_METHODS_MAX; i++)
+    draw_method(curve, i, bd_area_part(area, 0, i, area.columns, 1));
+  int at = bd_print(area, 2, count, BD_ROLE_GOOD, "*");
+  bd_print_start(area, at + 1, count, BD_ROLE_DIM, "the best SQNR (dB) at these bits");
 }
 
 static void draw_curve_bars(const bit_curve *curve, bd_area rows) {
@@ -195,21 +240,26 @@ static void draw_curve_bars(const bit_curve *curve, bd_area rows) {
 static void draw_ceiling(const bit_curve *curve, bd_area row) {
   char text[BD_SHOW_SIZE];
   int end = curve_at(curve, BD_BITS_MAX + 1) - 1;
-  int at = bd_printf(row, CURVE_LABEL, 0, BD_ROLE_PRUNED, "pruning alone %s ",
+  int at = bd_printf(row, curve->label, 0, BD_ROLE_PRUNED, "pruning alone %s ",
                      bd_show_sqnr(text, curve->state->curve_prune));
   for (; at < end; at++)
     bd_put(row, at, 0, bd_glyph_sign(row.canvas, BD_SIGN_DASHED), BD_ROLE_PRUNED);
 }
 
-// Bars under the ceiling, above two rows of numbers; numbers alone where it is low.
-static void draw_curve(const bd_layer_state *state, bd_area area) {
-  bit_curve curve = get_curve(state, area.columns);
-  int bars = area.rows - 2;
-  int ceiling = bars >= 2 && isfinite(state->curve_prune);
-  if (curve.step < 3) return;
-  if (ceiling) draw_ceiling(&curve, bd_area_part(area, 0, 0, area.columns, 1));
-  draw_curve_bars(&curve, bd_area_part(area, 0, ceiling, area.columns, bars - ceiling));
-  draw_curve_numbers(&curve, bd_area_part(area, 0, bars, area.columns, 2));
+// Bars under the ceiling, above the numbers; numbers alone where it is low.
+static void draw_curve(const bit_curve *curve, bd_area area) {
+  int numbers = curve->insight ? table_rows() : 2, bars = area.rows - numbers;
+  bool ceiling = bars >= 2 && isfinite(curve->state->curve_prune);
+  if (curve->insight && bars < BARS_LEAST) bars = 0;
+  if (curve->step < 3) return;
+  if (ceiling && bars) draw_ceiling(curve, bd_area_part(area, 0, 0, area.columns, 1));
+  draw_curve_bars(curve, bd_area_part(area, 0, ceiling, area.columns, bars - ceiling));
+  draw_bits(curve, bd_area_part(area, 0, bars, area.columns, 1));
+  bd_area rest = bd_area_part(area, 0, bars + 1, area.columns, numbers - 1);
+  if (curve->insight)
+    draw_table(curve, rest);
+  else
+    draw_curve_numbers(curve, rest);
 }
 
 // --- the panel ----------------------------------------------------------------------------------
@@ -218,19 +268,23 @@ static bd_area line(bd_area area, int row) {
   return bd_area_part(area, 0, row, area.columns, 1);
 }
 
-// What there is room for: total, parts, numbers of the curve, optimum, stack, stored, bars.
-static void draw_layer(const bd_layer_state *state, bd_area area) {
+// What there is room for: total, parts, numbers of the curve, optimum, table of the methods, stack,
+// stored, bars.
+static void draw_layer(const bd_layer_state *state, const bd_insight *insight, bd_area area) {
   const bd_result *result = state->result;
-  int row = 0, rows = area.rows;
+  if (!table_fits(area.columns, area.rows)) insight = NULL;
+  int row = 0, rows = area.rows - (insight ? table_rows() - 2 : 0); // as if it were two rows
   draw_total(state, line(area, row++));
   if (rows >= 6 && result->sse > 0) draw_stack(result, line(area, row++));
   draw_split(result, line(area, row++));
-  if (rows == 3 || rows >= 5) draw_optimum(state, line(area, row++));
+  if (rows == 3 || rows >= 5) bd_draw_optimum(state, line(area, row++));
   if (rows >= 7) draw_stored(result, line(area, row++));
   if (rows >= 11) row++;
   int left = rows - row;
   left = left > CURVE_ROWS_MOST + 2 ? CURVE_ROWS_MOST + 2 : left;
-  if (left >= 2) draw_curve(state, bd_area_part(area, 0, row, area.columns, left));
+  bit_curve curve = get_curve(state, insight, area.columns);
+  if (left >= 2)
+    draw_curve(&curve, bd_area_part(area, 0, row, area.columns, area.rows - rows + left));
 }
 
 static void draw(bd_view *view, const bd_desk *desk, bd_area area, bool focused) {
@@ -238,10 +292,15 @@ static void draw(bd_view *view, const bd_desk *desk, bd_area area, bool focused)
   (void)focused;
   const bd_layer_state *state = bd_desk_state(desk);
   if (area.columns <= 0 || area.rows <= 0) return;
+  const bd_insight *insight = bd_session_insight(desk->session);
   if (state && state->result)
-    draw_layer(state, area);
+    draw_layer(state, insight->layer == desk->layer ? insight : NULL, area);
   else
     bd_draw_nothing(desk, area);
+}
+
+static unsigned wants(int columns, int rows) {
+  return table_fits(columns, rows) ? BD_WANT_METHODS : 0;
 }
 
 static void copy(bd_view *view, const bd_desk *desk, char *out, size_t size) {
@@ -256,5 +315,6 @@ const bd_view_class bd_error_view = {
     .open = open_error,
     .close = close_error,
     .draw = draw,
+    .wants = wants,
     .copy = copy,
 };

@@ -1,9 +1,11 @@
 // Everything the panels show, as plain text: the panels draw on canvases, which are written out.
+#include "viewers/codebook.h"
 #include "viewers/error.h"
 #include "viewers/histogram.h"
 #include "viewers/layers.h"
 #include "viewers/shared.h"
 #include "viewers/show.h"
+#include "viewers/trace.h"
 #include "viewers/view.h"
 
 #include "core/base/text.h"
@@ -11,7 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PANEL_ROWS = 14, SIDE_BY_SIDE = 120, COLUMNS_LEAST = 40, COLUMNS_MOST = 400 };
+enum {
+  PANEL_ROWS = 14,
+  SIDE_BY_SIDE = 120,
+  COLUMNS_LEAST = 40,
+  COLUMNS_MOST = 400,
+  LEVELS_MOST = 16, // a longer codebook is left out
+};
 
 // A report in the making. Without memory for a canvas a block is left out.
 typedef struct report {
@@ -19,7 +27,7 @@ typedef struct report {
   FILE *out;
   int columns;
   bool ascii;
-  bd_view *layers, *histogram, *error;
+  bd_view *layers, *histogram, *error, *codebook;
 } report;
 
 static void put_canvas(const report *to, const bd_canvas *canvas) {
@@ -115,6 +123,21 @@ static void draw_panels(const report *to, bd_area area) {
   bd_error_view.draw(to->error, to->desk, second, false);
 }
 
+static void draw_codebook(const report *to, bd_area area) {
+  bd_codebook_view.draw(to->codebook, to->desk, area, false);
+}
+
+// How the clustering went, and the codebook where it is short.
+static void put_levels(const report *to, const bd_result *result) {
+  char text[256], steps[200];
+  bd_trace_describe(&result->trace, result->cluster_bound, steps, sizeof steps);
+  snprintf(text, sizeof text, "SSE above the %soptimum: %s",
+           result->proved ? "proved " : "bound of the ", steps);
+  if (steps[0]) put_text(to, text);
+  if (result->level_count > 0 && result->level_count <= LEVELS_MOST)
+    put(to, bd_codebook_rows(result), draw_codebook);
+}
+
 static void put_layer(const report *to) {
   const bd_layer *layer = bd_model_layer(bd_session_model(to->desk->session), to->desk->layer);
   const char *refused = bd_session_layer(to->desk->session, to->desk->layer)->refused;
@@ -130,6 +153,8 @@ static void put_layer(const report *to) {
   }
   put(to, draw_setting(to, measure) + 1, draw_setting_only);
   put(to, beside ? PANEL_ROWS : 2 * PANEL_ROWS + 1, draw_panels);
+  const bd_result *result = bd_session_layer(to->desk->session, to->desk->layer)->result;
+  if (result) put_levels(to, result);
 }
 
 void bd_report_text(bd_desk *desk, FILE *out, int columns, bool ascii) {
@@ -141,9 +166,10 @@ void bd_report_text(bd_desk *desk, FILE *out, int columns, bool ascii) {
                .ascii = ascii,
                .layers = bd_layers_view.open(),
                .histogram = bd_histogram_view.open(),
-               .error = bd_error_view.open()};
+               .error = bd_error_view.open(),
+               .codebook = bd_codebook_view.open()};
   desk->layer = -1; // no cursor in the table
-  if (to.layers && to.histogram && to.error) {
+  if (to.layers && to.histogram && to.error && to.codebook) {
     put_summary(&to);
     put(&to, count + 1, draw_table);
     for (desk->layer = 0; desk->layer < count; desk->layer++)
@@ -153,4 +179,5 @@ void bd_report_text(bd_desk *desk, FILE *out, int columns, bool ascii) {
   bd_layers_view.close(to.layers);
   bd_histogram_view.close(to.histogram);
   bd_error_view.close(to.error);
+  bd_codebook_view.close(to.codebook);
 }

@@ -2,6 +2,8 @@
 
 #include "viewers/show.h"
 
+#include <math.h>
+
 enum { WHOLE_GAP = 3 };
 
 const bd_layer_state *bd_desk_state(const bd_desk *desk) {
@@ -53,6 +55,34 @@ void bd_draw_nothing(const bd_desk *desk, bd_area area) {
   else if (state)
     text = state->index ? "quantizing …" : "reading the weights …";
   bd_print_wrapped(area, BD_ROLE_DIM, text);
+}
+
+const char *bd_choice_name(int field, int choice) {
+  const bd_field *about = bd_setting_field(field);
+  return choice >= 0 && choice < about->choice_count ? about->choices[choice].name : "?";
+}
+
+void bd_draw_optimum(const bd_layer_state *state, bd_area row) {
+  const bd_result *result = state->result;
+  const char *init = bd_choice_name(BD_FIELD_INIT, (int)result->setting.init);
+  const char *method = bd_choice_name(BD_FIELD_METHOD, (int)result->setting.method);
+  char text[128], merged[BD_SHOW_SIZE];
+  bool clusters = bd_setting_clusters(&result->setting);
+  if (!clusters || isnan(result->optimum_ratio)) {
+    snprintf(text, sizeof text,
+             clusters ? "%s: looking for the optimum …" : "%s: no clustering, so no optimum",
+             clusters ? init : method);
+    bd_print_start(row, 0, 0, BD_ROLE_DIM, text);
+    return;
+  }
+  int at = bd_printf(row, 0, 0, BD_ROLE_TEXT, "%s %s%.6f × optimum ", init,
+                     result->proved ? "" : "≤ ", result->optimum_ratio);
+  if (result->proved)
+    at = bd_print_whole(row, at, 0, BD_ROLE_GOOD, "(proved)");
+  else
+    at = bd_print_whole(row, at, 0, BD_ROLE_DIM, state->proving ? "(proving …)" : "(a bound)");
+  snprintf(merged, sizeof merged, "%d merged", result->merged);
+  if (result->merged > 0) bd_print_whole(row, at, 0, BD_ROLE_WARN, merged);
 }
 
 void bd_show_levels(char *out, size_t size, const bd_result *result) {

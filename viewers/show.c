@@ -52,6 +52,12 @@ static void print_distance(char out[16], double ratio, bool up) {
   }
 }
 
+char *bd_show_distance(char out[BD_SHOW_SIZE], double ratio) {
+  char distance[16];
+  print_distance(distance, ratio, false);
+  return strcpy(out, distance);
+}
+
 char *bd_show_optimum(char out[BD_SHOW_SIZE], const bd_result *result) {
   double ratio = result->optimum_ratio;
   char distance[16];

@@ -16,6 +16,8 @@ char *bd_show_prune(char out[BD_SHOW_SIZE], double ratio);
 // How far the clustering is from the optimum: "✓" proved optimal, "+.02%" or "×20" a proved
 // distance, "≤+.02%" at most that, "…" not known yet, "–" where nothing is clustered.
 char *bd_show_optimum(char out[BD_SHOW_SIZE], const bd_result *result);
+// A ratio of at least 1 as a distance: "+<.01%", "+.02%", "+130%", "×20".
+char *bd_show_distance(char out[BD_SHOW_SIZE], double ratio);
 // "208B", "20.3K", "1.2M": at most 5 columns, binary units.
 char *bd_show_bytes(char out[BD_SHOW_SIZE], double bytes);
 // "−0.31", "0", "1.2e−05": a weight's value, at most 8 columns.

@@ -3,6 +3,7 @@
 #ifndef BD_VIEWERS_VIEW_H
 #define BD_VIEWERS_VIEW_H
 
+#include "core/session/insight.h"
 #include "core/session/session.h"
 #include "viewers/canvas.h"
 
@@ -46,6 +47,8 @@ typedef struct bd_view_class {
   // What stands beside the name in the panel's title ("c3.weight  Conv 96×64×3×3"); the caller cuts
   // it to what fits. May be NULL.
   void (*title)(bd_view *view, const bd_desk *desk, bool ascii, char *out, size_t size);
+  // What it shows of bd_session_insight on so large an area (bd_want, or-ed); NULL: nothing.
+  unsigned (*wants)(int columns, int rows);
   // Runs one of its commands.
   void (*command)(bd_view *view, bd_desk *desk, int id);
   // A click (wheel 0) or wheel turn (-1 up, +1 down) at a cell of the area drawn last; may be NULL.
@@ -62,7 +65,8 @@ int bd_view_count(void);
 void bd_draw_header(const bd_desk *desk, bd_area area);
 
 // Everything the panels show, as plain text (`bitdial report`): a summary, the layer table, then
-// each layer's histogram and error. All jobs must be done. columns: 40..400.
+// each layer's histogram, error, steps of the clustering, and codebook where it is short. All jobs
+// must be done. columns: 40..400.
 void bd_report_text(bd_desk *desk, FILE *out, int columns, bool ascii);
 
 #endif

@@ -60,8 +60,8 @@ static void every_size_is_tiled(void **state) {
   for (int rows = 1; rows <= ROWS; rows++) {
     for (int columns = 1; columns <= COLUMNS; columns++) {
       for (int i = 0; i < 4; i++) {
-        for (int panels = 1; panels <= 4; panels++) {
-          check(columns, rows, (bd_layout_wish){panels, i, table_rows[i]});
+        for (int panels = 1; panels <= 7; panels++) {
+          check(columns, rows, (bd_layout_wish){panels, i, table_rows[i], (i * 3 + panels) % 8});
         }
       }
     }
@@ -71,16 +71,16 @@ static void every_size_is_tiled(void **state) {
 static void the_table_is_always_shown(void **state) {
   (void)state;
   for (int detail = 0; detail < 3; detail++) {
-    bd_layout narrow = bd_layout_make(80, 24, (bd_layout_wish){3, detail, 14});
-    bd_layout wide = bd_layout_make(120, 40, (bd_layout_wish){3, detail, 14});
+    bd_layout narrow = bd_layout_make(80, 24, (bd_layout_wish){3, detail, 14, 0});
+    bd_layout wide = bd_layout_make(120, 40, (bd_layout_wish){3, detail, 14, 0});
     assert_true(narrow.panels[0].inside.rows > 0 && wide.panels[0].inside.rows > 0);
   }
 }
 
 static void a_narrow_screen_shows_the_detail_that_was_chosen(void **state) {
   (void)state;
-  bd_layout histogram = bd_layout_make(80, 24, (bd_layout_wish){3, 1, 14});
-  bd_layout error = bd_layout_make(80, 24, (bd_layout_wish){3, 2, 14});
+  bd_layout histogram = bd_layout_make(80, 24, (bd_layout_wish){3, 1, 14, 0});
+  bd_layout error = bd_layout_make(80, 24, (bd_layout_wish){3, 2, 14, 0});
   assert_int_equal(histogram.wall.columns, 0);
   assert_true(histogram.panels[1].inside.rows > 0 && histogram.panels[2].inside.rows == 0);
   assert_true(error.panels[1].inside.rows == 0 && error.panels[2].inside.rows > 0);
@@ -90,14 +90,14 @@ static void a_narrow_screen_shows_the_detail_that_was_chosen(void **state) {
 
 static void many_rows_show_three_panels(void **state) {
   (void)state;
-  bd_layout layout = bd_layout_make(80, 40, (bd_layout_wish){3, 1, 14});
+  bd_layout layout = bd_layout_make(80, 40, (bd_layout_wish){3, 1, 14, 0});
   for (int i = 0; i < 3; i++)
     assert_true(layout.panels[i].inside.rows > 0);
 }
 
 static void a_wide_screen_has_two_columns(void **state) {
   (void)state;
-  bd_layout layout = bd_layout_make(120, 40, (bd_layout_wish){3, 1, 14});
+  bd_layout layout = bd_layout_make(120, 40, (bd_layout_wish){3, 1, 14, 0});
   assert_int_equal(layout.wall.columns, 1);
   assert_true(layout.panels[0].inside.column + layout.panels[0].inside.columns <=
               layout.wall.column);
@@ -105,10 +105,23 @@ static void a_wide_screen_has_two_columns(void **state) {
   assert_true(layout.panels[2].title.row > layout.panels[1].inside.row);
 }
 
+// The one that was chosen last stays below panel 1, also while panel 1 has the keys.
+static void the_lower_panel_is_the_one_chosen_last(void **state) {
+  (void)state;
+  for (int below = 2; below < 5; below++) {
+    bd_layout wide = bd_layout_make(120, 40, (bd_layout_wish){5, 1, 14, below});
+    bd_layout tall = bd_layout_make(80, 40, (bd_layout_wish){5, 1, 14, below});
+    for (int i = 2; i < 5; i++) {
+      assert_int_equal(wide.panels[i].inside.rows > 0, i == below);
+      assert_int_equal(tall.panels[i].inside.rows > 0, i == below);
+    }
+  }
+}
+
 static void a_short_table_leaves_its_rows_to_the_others(void **state) {
   (void)state;
-  bd_layout shorter = bd_layout_make(80, 40, (bd_layout_wish){3, 1, 5});
-  bd_layout longer = bd_layout_make(80, 40, (bd_layout_wish){3, 1, 100});
+  bd_layout shorter = bd_layout_make(80, 40, (bd_layout_wish){3, 1, 5, 0});
+  bd_layout longer = bd_layout_make(80, 40, (bd_layout_wish){3, 1, 100, 0});
   assert_true(shorter.panels[0].inside.rows < longer.panels[0].inside.rows);
   assert_true(shorter.panels[1].inside.rows > longer.panels[1].inside.rows);
 }
@@ -120,6 +133,7 @@ int main(void) {
       cmocka_unit_test(a_narrow_screen_shows_the_detail_that_was_chosen),
       cmocka_unit_test(many_rows_show_three_panels),
       cmocka_unit_test(a_wide_screen_has_two_columns),
+      cmocka_unit_test(the_lower_panel_is_the_one_chosen_last),
       cmocka_unit_test(a_short_table_leaves_its_rows_to_the_others),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

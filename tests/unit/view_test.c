@@ -2,18 +2,12 @@
 // area or die at any size; keys and the mouse do what they say.
 #include "core/base/rng.h"
 #include "core/base/text.h"
-#include "tests/unit/view_model.h"
+#include "tests/unit/view_bench.h"
 #include "viewers/layers.h"
-#include "viewers/view.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 
-#include <cmocka.h>
-
-enum { PANELS = 3, TINY = 6, SIZE = 2048 };
+enum { TINY = 6, SIZE = 2048 };
 
 static float normal[SIZE], spiky[SIZE], constant[64], broken[64], zeros[64];
 
@@ -34,73 +28,6 @@ static void fill_weights(void) {
     constant[i] = 0.25f;
     broken[i] = i == 17 ? NAN : 1.0f;
   }
-}
-
-typedef struct bench {
-  bd_desk desk;
-  bd_view *views[PANELS];
-  bd_canvas *canvas;
-} bench;
-
-static bench bench_open(bd_session *session, bool ascii) {
-  bench b = {.desk = {.session = session}};
-  assert_non_null(session);
-  int count = bd_session_count(session);
-  b.desk.layer = count > 0 ? 0 : -1;
-  b.desk.marks = calloc((size_t)count + 1, sizeof *b.desk.marks);
-  assert_int_equal(bd_view_count(), PANELS);
-  for (int i = 0; i < PANELS; i++)
-    b.views[i] = bd_view_at(i)->open();
-  b.canvas = bd_canvas_new(1, 1, ascii);
-  return b;
-}
-
-static void bench_close(bench *b) {
-  for (int i = 0; i < PANELS; i++)
-    bd_view_at(i)->close(b->views[i]);
-  bd_canvas_free(b->canvas);
-  free(b->desk.marks);
-  bd_session_free(b->desk.session);
-}
-
-static void set(bench *b, int layer, const char *fields) {
-  bd_error err;
-  bd_dial dial = bd_session_layer(b->desk.session, layer)->dial;
-  if (bd_setting_parse(&dial.setting, fields, &err) != BD_OK) fail_msg("%s", err.text);
-  bd_session_edit(b->desk.session, &layer, &dial, 1, "test");
-}
-
-static void draw(bench *b, int panel, int columns, int rows) {
-  assert_true(bd_canvas_reset(b->canvas, columns, rows));
-  bd_view_at(panel)->draw(b->views[panel], &b->desk, bd_area_whole(b->canvas), true);
-}
-
-// The text of a panel; valid until the next call.
-static const char *text_of(bench *b, int panel, int columns, int rows) {
-  static char *text;
-  free(text);
-  draw(b, panel, columns, rows);
-  return text = bd_canvas_text(b->canvas);
-}
-
-static void expect(const char *text, const char *part) {
-  if (!strstr(text, part)) fail_msg("'%s' is not in\n%s", part, text);
-}
-
-static void expect_not(const char *text, const char *part) {
-  if (strstr(text, part)) fail_msg("'%s' is in\n%s", part, text);
-}
-
-static int command_id(int panel, const char *name) {
-  const bd_view_class *view = bd_view_at(panel);
-  for (int i = 0; i < view->command_count; i++)
-    if (strcmp(view->commands[i].name, name) == 0) return view->commands[i].id;
-  fail_msg("no command %s", name);
-  return -1;
-}
-
-static void run(bench *b, int panel, const char *name) {
-  bd_view_at(panel)->command(b->views[panel], &b->desk, command_id(panel, name));
 }
 
 static bench tiny_bench(bool ascii) {
@@ -209,15 +136,16 @@ static void test_the_error_panel_shows_the_split(void **unused) {
   snprintf(number, sizeof number, "bits/w %.2f   entropy %.2f", result->bits_per_weight,
            result->entropy_bits);
   expect(text, number);
+  double ceiling = 10 * log10(bd_index_stats(state->index)->energy / result->sse_prune);
+  snprintf(number, sizeof number, "pruning alone %.1fdB", ceiling);
+  text = text_of(&b, 2, 45, 14); // narrow: the method in use alone
+  expect(text, number);
   for (int bits = 1; bits <= BD_BITS_MAX; bits++) {
     snprintf(number, sizeof number, bits == 3 ? "[%d]" : "  %d", bits);
     expect(strstr(text, "bits  "), number);
     snprintf(number, sizeof number, " %.1f", state->curve[bits]);
     expect(strstr(text, "dB  "), number);
   }
-  double ceiling = 10 * log10(bd_index_stats(state->index)->energy / result->sse_prune);
-  snprintf(number, sizeof number, "pruning alone %.1fdB", ceiling);
-  expect(text, number);
   bench_close(&b);
 }
 
@@ -474,9 +402,11 @@ static void sweep(bool ascii, bool settled, bool coarse) {
     bd_session_free(b.desk.session);
     b.desk.session = open_tiny(tiny, TINY); // nothing is taken in: no index, no result
   }
+  bd_session_want(b.desk.session, settled ? BD_WANT_METHODS | BD_WANT_SPREAD : 0);
   for (int rows = 0; rows <= 60; rows += !coarse || rows < 24 ? 1 : 6)
     for (int columns = 0; columns <= 200; columns += !coarse || columns < 90 ? 1 : 11) {
       b.desk.layer = (rows + columns) % TINY;
+      if (settled && (rows + columns) % 37 == 0) bd_session_poll(b.desk.session);
       for (int panel = 0; panel <= PANELS; panel++)
         draw_inside(&b, panel, columns, rows);
     }
@@ -525,7 +455,10 @@ static void check_report(bench *b, int columns, bool ascii) {
     if (!result || isinf(result->sqnr_db)) continue;
     snprintf(number, sizeof number, "total %.1fdB", result->sqnr_db);
     expect(text, number);
+    snprintf(number, sizeof number, "swarm %d: ", result->trace.swarm_count);
+    if (result->trace.swarm_count > 0 && columns > 79) expect(text, number);
   }
+  if (columns > 79) expect(text, "moved"); // a short codebook is there
   if (columns > 79) expect(text, bd_session_layer(session, 3)->refused); // else wrapped
   expect(text, ascii ? "evil\\x1B[2J\\n\\xC3\\xB1" : "evil\\x1B[2J\\nñ");
   expect_not(text, "▸"); // no cursor on paper
