@@ -4,6 +4,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #define BD_VERSION "0.1.0"
 
@@ -19,10 +20,20 @@ static bd_status run(const bd_options *options, bd_error *err) {
   return options->command->run(options, err);
 }
 
+// A model may be spread over thousands of data files.
+static void allow_many_files(void) {
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int main(int argc, char **argv) {
   // Only the character set: numbers in files keep their point whatever the locale.
   setlocale(LC_CTYPE, "");
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); // a file past the limit (ulimit -f) is an error, not the end
+  allow_many_files();
   bd_options options;
   bd_error err = {{0}};
   bd_status status = bd_options_read(argc, argv, &options, &err);

@@ -28,6 +28,8 @@ bd_status bd_file_read(const char *path, size_t limit, char **text, size_t *size
 // pipe) is written straight to; "-" is standard output.
 typedef struct bd_writer bd_writer;
 bd_status bd_writer_open(const char *path, bd_writer **out, bd_error *err);
+// The same for a file that must not exist: commit then fails where one has come in the way.
+bd_status bd_writer_open_new(const char *path, bd_writer **out, bd_error *err);
 // Errors stick: a failed put makes commit fail with its reason.
 void bd_writer_put(bd_writer *writer, const void *data, size_t size);
 // Frees the writer in every case; on failure nothing is left behind and the old file is untouched.

@@ -15,6 +15,7 @@ struct bd_writer {
   char *path;   // as the user named it
   char *target; // links followed; NULL: written straight to path
   char *aside;  // the file in the making; NULL likewise
+  bool fresh;   // nothing is to be replaced
   int error;    // the first errno, 0 none
 };
 
@@ -28,6 +29,8 @@ static bd_status fail_write(bd_error *err, const char *path, int code) {
   case EPERM:
   case EROFS:
     return bd_fail(err, BD_FAILED, "%s: no permission to write there: choose another folder", path);
+  case EEXIST:
+    return bd_fail(err, BD_FAILED, "%s: another file has come in the way: try again", path);
   case ENOENT:
     return bd_fail(err, BD_FAILED, "%s: its folder does not exist: make it first", path);
   case EISDIR:
@@ -116,18 +119,27 @@ static bool open_target(bd_writer *writer) {
   return open_aside(writer);
 }
 
-bd_status bd_writer_open(const char *path, bd_writer **out, bd_error *err) {
+static bd_status open_writer(const char *path, bool fresh, bd_writer **out, bd_error *err) {
   *out = NULL;
   bd_writer *writer = calloc(1, sizeof *writer);
   if (!writer) return bd_fail_memory(err, path);
   writer->path = strdup(path);
-  if (writer->path && open_target(writer)) {
+  writer->fresh = fresh;
+  if (writer->path && (fresh ? open_aside(writer) : open_target(writer))) {
     *out = writer;
     return BD_OK;
   }
   int code = errno;
   bd_writer_abort(writer);
   return fail_write(err, path, code);
+}
+
+bd_status bd_writer_open(const char *path, bd_writer **out, bd_error *err) {
+  return open_writer(path, false, out, err);
+}
+
+bd_status bd_writer_open_new(const char *path, bd_writer **out, bd_error *err) {
+  return open_writer(path, true, out, err);
 }
 
 void bd_writer_put(bd_writer *writer, const void *data, size_t size) {
@@ -149,12 +161,20 @@ static void sync_folder(const char *target) {
   free(copy);
 }
 
+// The file takes its place in one step. File systems without RENAME_NOREPLACE have links.
+static int put_in_place(const bd_writer *writer) {
+  if (!writer->fresh) return rename(writer->aside, writer->target);
+  int done = renameat2(AT_FDCWD, writer->aside, AT_FDCWD, writer->target, RENAME_NOREPLACE);
+  if (done == 0 || (errno != EINVAL && errno != ENOSYS)) return done;
+  return link(writer->aside, writer->target) == 0 ? unlink(writer->aside) : -1;
+}
+
 static int finish(bd_writer *writer) {
   if (writer->error) return writer->error;
   if (fflush(writer->file) != 0) return errno;
   if (!writer->aside) return 0;
   if (fsync(fileno(writer->file)) != 0) return errno;
-  if (rename(writer->aside, writer->target) != 0) return errno;
+  if (put_in_place(writer) != 0) return errno;
   sync_folder(writer->target);
   free(writer->aside);
   writer->aside = NULL;

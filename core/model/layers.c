@@ -37,6 +37,7 @@ typedef struct layer_draft {
 
 typedef struct walker {
   bd_arena *arena;
+  const bd_external *external;
   const char *path;
   bd_error *err;
   layer_draft *drafts, *last;
@@ -221,7 +222,15 @@ static bool list_users(bd_layer *layer, const layer_draft *draft, bd_arena *aren
   return true;
 }
 
-static bool finish(bd_found *found, const layer_draft *draft, bd_arena *arena) {
+// Why a tensor of the file cannot be used: for one that is external, its data file knows best.
+static const char *why_not_usable(const walker *walk, const bd_stored *stored, const char *why) {
+  const Onnx__TensorProto *tensor = stored->tensor;
+  if (tensor && bd_is_external(tensor) && !tensor->has_raw_data)
+    return bd_external_why(walk->external, tensor);
+  return bd_arena_text(walk->arena, "%s", why);
+}
+
+static bool finish(bd_found *found, const layer_draft *draft, const walker *walk) {
   char why[BD_WHY] = "";
   bd_shape shape;
   bd_layer *layer = &found->shown;
@@ -232,7 +241,8 @@ static bool finish(bd_found *found, const layer_draft *draft, bd_arena *arena) {
   else
     known_shape(value, &shape);
   if (!usable) {
-    layer->refused = *why ? bd_arena_text(arena, "%s", why) : why_not_stored(arena, value);
+    layer->refused =
+        *why ? why_not_usable(walk, &value->stored, why) : why_not_stored(walk->arena, value);
     if (!layer->refused) return false;
   }
   layer->tensor = value->name;
@@ -241,7 +251,7 @@ static bool finish(bd_found *found, const layer_draft *draft, bd_arena *arena) {
   memcpy(layer->shape, shape.dims, sizeof layer->shape);
   layer->type = found->values.type;
   layer->depthwise = is_depthwise(draft->users->node, &shape);
-  return list_users(layer, draft, arena);
+  return list_users(layer, draft, walk->arena);
 }
 
 static bool finish_all(const walker *walk, bd_layers *out) {
@@ -249,14 +259,14 @@ static bool finish_all(const walker *walk, bd_layers *out) {
   out->items = bd_arena_take(walk->arena, (size_t)walk->count, sizeof *out->items);
   if (!out->items) return false;
   for (const layer_draft *each = walk->drafts; each; each = each->next)
-    if (!finish(&out->items[out->count++], each, walk->arena)) return false;
+    if (!finish(&out->items[out->count++], each, walk)) return false;
   return bd_layers_name(out, walk->arena);
 }
 
-bd_status bd_layers_find(const Onnx__GraphProto *graph, bd_arena *arena, const char *path,
-                         bd_layers *out, bd_error *err) {
+bd_status bd_layers_find(const Onnx__GraphProto *graph, const bd_external *external,
+                         bd_arena *arena, const char *path, bd_layers *out, bd_error *err) {
   *out = (bd_layers){0};
-  walker walk = {.arena = arena, .path = path, .err = err};
+  walker walk = {.arena = arena, .external = external, .path = path, .err = err};
   bd_scope *main_graph = bd_arena_take(arena, 1, sizeof *main_graph);
   if (!main_graph) return no_memory(&walk);
   main_graph->names.arena = arena;

@@ -2,6 +2,7 @@
 #ifndef BD_MODEL_LAYERS_H
 #define BD_MODEL_LAYERS_H
 
+#include "core/model/external.h"
 #include "core/model/model.h"
 #include "core/model/scope.h"
 
@@ -18,10 +19,10 @@ typedef struct bd_layers {
   int nodes; // of all graphs
 } bd_layers;
 
-// Walks the main graph and its subgraphs. Everything is taken from the arena. BD_INVALID names
-// `path`: subgraphs nested too deeply.
-bd_status bd_layers_find(const Onnx__GraphProto *graph, bd_arena *arena, const char *path,
-                         bd_layers *out, bd_error *err);
+// Walks the main graph and its subgraphs, once external data is attached. Everything is taken from
+// the arena. BD_INVALID names `path`: subgraphs nested too deeply.
+bd_status bd_layers_find(const Onnx__GraphProto *graph, const bd_external *external,
+                         bd_arena *arena, const char *path, bd_layers *out, bd_error *err);
 
 // Gives every layer a name of its own: its tensor's, with `node/branch/` in front where it stands
 // in a subgraph and another layer has the same. False without memory.

@@ -27,7 +27,9 @@ static int64_t usable_weights(const bd_layers *layers) {
 
 static bd_status describe(bd_model *model, const char *path, bd_error *err) {
   const Onnx__ModelProto *said = model->proto;
-  BD_TRY(bd_layers_find(said->graph, model->arena, path, &model->layers, err));
+  if (!bd_external_attach(&model->external, path, model->proto, model->arena))
+    return bd_fail_memory(err, path);
+  BD_TRY(bd_layers_find(said->graph, &model->external, model->arena, path, &model->layers, err));
   bd_model_info *info = &model->info;
   info->file = bd_arena_text(model->arena, "%s", path);
   model->loaded = bd_arena_take(model->arena, (size_t)model->layers.count, sizeof *model->loaded);
@@ -35,6 +37,7 @@ static bd_status describe(bd_model *model, const char *path, bd_error *err) {
     return bd_fail_memory(err, path);
   model->source.path = info->file;
   info->file_bytes = (int64_t)model->source.map.size;
+  info->data_files = model->external.count;
   info->ir_version = said->ir_version;
   info->opset = opset_of(said);
   info->weights = usable_weights(&model->layers);
@@ -66,6 +69,7 @@ bd_status bd_model_open(const char *path, bd_model **out, bd_error *err) {
 void bd_model_close(bd_model *model) {
   if (!model) return;
   bd_weights_unload(model);
+  bd_external_close(&model->external);
   bd_source_close(&model->source);
   bd_arena_free(model->arena);
   free(model);

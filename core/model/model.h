@@ -8,6 +8,10 @@
 // several nodes is one layer with several users. A weight that is constant but computed in any
 // other way is listed and refused. Order: that of the nodes in the file, subgraphs where their node
 // stands.
+//
+// Tensors may be stored in other files of the model's folder (ONNX's external data); those are
+// mapped, read when asked for, and never written. A layer whose data file is missing, too short or
+// stands elsewhere is refused.
 #ifndef BD_MODEL_MODEL_H
 #define BD_MODEL_MODEL_H
 
@@ -32,8 +36,8 @@ typedef struct bd_layer {
   const char *op;     // the first user's operator
   int64_t shape[8];   // of the stored tensor; rank 0 where a refused layer's is not known
   int rank;
-  int64_t weights; // product of shape; 0 where not known
-  bd_dtype type; // of a layer that is not refused
+  int64_t weights;          // product of shape; 0 where not known
+  bd_dtype type;            // of a layer that is not refused
   const char *const *users; // node names, at least one
   int user_count;
   bool depthwise;      // a Conv with one input channel a group and more than one group
@@ -52,10 +56,11 @@ typedef struct bd_port {
 typedef struct bd_model_info {
   const char *file; // as opened
   int64_t file_bytes;
+  int data_files; // that hold tensors of the model besides (external data) and could be opened
   int64_t ir_version;
   int64_t opset;   // of the default domain; 0 where not said
   int64_t weights; // in the layers that are not refused
-  int node_count; // with those of subgraphs
+  int node_count;  // with those of subgraphs
   const bd_port *inputs, *outputs;
   int input_count, output_count;
 } bd_model_info;
@@ -74,8 +79,8 @@ int bd_model_find(const bd_model *model, const char *tensor);
 // The layer with the least edit distance, or -1 where there is none.
 int bd_model_nearest(const bd_model *model, const char *tensor);
 
-// SHA-256 of the file, in hexadecimal; "" where it has changed since it was opened. Takes 1 ms a
-// megabyte: not on the UI thread.
+// SHA-256 of the file (data files are not in it: ask bd_model_layer_sha256), in hexadecimal; ""
+// where it has changed since it was opened. Takes 1 ms a megabyte: not on the UI thread.
 void bd_model_sha256(const bd_model *model, char out[65]);
 
 // A layer's weights as floats, in stored order: a view of the model's own where those are float32,
@@ -85,8 +90,9 @@ typedef struct bd_weights {
   size_t count;
   float *owned;
 } bd_weights;
-// They are read from the file when first asked for, and kept. BD_FAILED: the file has changed by
-// then. BD_INVALID: the layer is refused, as one is whose stored bytes do not fit its shape.
+// They are read from the file when first asked for, and kept; from a data file each time.
+// BD_FAILED: the file has changed by then. BD_INVALID: the layer is refused, as one is whose stored
+// bytes do not fit its shape.
 bd_status bd_model_weights(const bd_model *model, int layer, bd_weights *out, bd_error *err);
 void bd_weights_free(bd_weights *weights);
 // SHA-256 over the layer's stored values, little-endian, in their own type.
@@ -103,7 +109,10 @@ typedef struct bd_replacement {
 
 // Writes the model with other weights, whole or not at all. Everything else, unknown fields
 // included, stays byte for byte (the file is decoded and encoded again by the same schema). The
-// opened file is unchanged, unless path names it.
+// opened file is unchanged, unless path names it. External data goes to one new file beside path:
+// path.data, or path.2.data, … where there is such a file already: none is ever replaced.
+// BD_INVALID where path is no regular file then, or a data file of the model, or some tensor's data
+// could not be read.
 bd_status bd_model_save(const bd_model *model, const bd_replacement *replacements, int count,
                         const char *path, bd_error *err);
 

@@ -1,3 +1,4 @@
+#include "core/model/datafile.h"
 #include "core/model/edit.h"
 #include "core/model/state.h"
 
@@ -20,17 +21,42 @@ static int compare(const void *a, const void *b) {
   return (left > right) - (left < right);
 }
 
+// What an edit needs to know.
+typedef struct saving {
+  const bd_model *model;
+  patches patches;
+  bd_datafile *data;
+} saving;
+
 static const patch *patch_of(const patches *all, const void *message) {
   patch wanted = {.at = (uintptr_t)message};
   return bsearch(&wanted, all->items, all->count, sizeof wanted, compare);
 }
 
+// A tensor of a data file goes to the new one, with its new values where it has some.
+static bool move_tensor(const saving *job, const Onnx__TensorProto *original,
+                        Onnx__TensorProto *copy, const void *fresh) {
+  const ProtobufCBinaryData *old = &original->raw_data;
+  const bd_source *source = bd_external_source(&job->model->external, old->data);
+  if (original->has_raw_data && (source || old->len == 0))
+    return bd_datafile_put(job->data, copy, fresh ? fresh : old->data, old->len,
+                           fresh ? NULL : source);
+  if (job->data->status == BD_OK)
+    job->data->status = bd_fail(job->data->err, BD_INVALID, "%s: tensor %s cannot be written: %s",
+                                job->model->info.file, bd_said(original->name),
+                                bd_external_why(&job->model->external, original));
+  return false;
+}
+
 static bool patch_tensor(const bd_edit *edit, const Onnx__TensorProto *original,
                          Onnx__TensorProto *copy) {
-  const patch *found = patch_of(edit->arg, original);
-  if (!found) return true;
+  const saving *job = edit->arg;
+  const patch *found = patch_of(&job->patches, original);
+  bool external = bd_is_external(original);
+  if (!found) return !external || move_tensor(job, original, copy, NULL);
   const bd_values *old = &found->found->values;
   void *data = (void *)(uintptr_t)bd_values_encode(old, found->values, edit->arena);
+  if (external && data) return move_tensor(job, original, copy, data);
   if (copy->has_raw_data)
     copy->raw_data.data = data;
   else if (old->wide)
@@ -44,7 +70,8 @@ static bool patch_tensor(const bd_edit *edit, const Onnx__TensorProto *original,
 
 static bool patch_attribute(const bd_edit *edit, const Onnx__AttributeProto *original,
                             Onnx__AttributeProto *copy) {
-  const patch *found = patch_of(edit->arg, original);
+  const saving *job = edit->arg;
+  const patch *found = patch_of(&job->patches, original);
   if (!found) return true;
   if (found->found->values.data == &original->f)
     copy->f = found->values[0];
@@ -111,14 +138,30 @@ static bd_status write_model(const bd_model *model, const Onnx__ModelProto *prot
   return out.status;
 }
 
+// The data file first: a model never names one that is not there.
+static bd_status write_both(const saving *job, const char *path, bd_arena *arena, bd_error *err) {
+  bd_edit edit = {arena, job, patch_tensor, patch_attribute};
+  const Onnx__ModelProto *patched = bd_edit_model(&edit, job->model->proto);
+  BD_TRY(job->data->status);
+  if (!patched) return bd_fail_memory(err, path);
+  BD_TRY(bd_datafile_commit(job->data));
+  bd_status status = write_model(job->model, patched, path, err);
+  if (status != BD_OK) bd_datafile_undo(job->data);
+  return status;
+}
+
 static bd_status save(const bd_model *model, const bd_replacement *replacements, int count,
                       const char *path, bd_arena *arena, bd_error *err) {
-  patches all = {.items = bd_arena_take(arena, (size_t)count, sizeof *all.items)};
-  if (!all.items) return bd_fail_memory(err, path);
-  BD_TRY(list_patches(model, replacements, count, &all, err));
-  bd_edit edit = {arena, &all, patch_tensor, patch_attribute};
-  const Onnx__ModelProto *patched = bd_edit_model(&edit, model->proto);
-  return patched ? write_model(model, patched, path, err) : bd_fail_memory(err, path);
+  if (bd_external_is_at(&model->external, path))
+    return bd_fail(err, BD_INVALID, "%s: is a data file of the model: choose another name", path);
+  bd_datafile data = bd_datafile_start(path, arena, err);
+  saving job = {.model = model, .data = &data};
+  job.patches.items = bd_arena_take(arena, (size_t)count, sizeof *job.patches.items);
+  if (!job.patches.items) return bd_fail_memory(err, path);
+  BD_TRY(list_patches(model, replacements, count, &job.patches, err));
+  bd_status status = write_both(&job, path, arena, err);
+  bd_datafile_close(&data);
+  return status;
 }
 
 bd_status bd_model_save(const bd_model *model, const bd_replacement *replacements, int count,

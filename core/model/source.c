@@ -1,8 +1,11 @@
 #include "core/model/source.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +18,27 @@ bd_status bd_source_open(const char *path, bd_source *out, bd_error *err) {
     return bd_fail(err, BD_INVALID, "%s: changed while it was opened: try again", path);
   out->changed = info.st_mtim;
   return BD_OK;
+}
+
+static bd_status map_open(bd_source *source, bd_error *err) {
+  struct stat info;
+  if (fstat(source->fd, &info) != 0 || !S_ISREG(info.st_mode))
+    return bd_fail(err, BD_INVALID, "%s: is no regular file", source->path);
+  source->changed = info.st_mtim;
+  source->map.size = (size_t)info.st_size;
+  if (info.st_size == 0) return BD_OK;
+  void *data = mmap(NULL, source->map.size, PROT_READ, MAP_PRIVATE, source->fd, 0);
+  if (data != MAP_FAILED) source->map.data = data;
+  return data != MAP_FAILED
+             ? BD_OK
+             : bd_fail(err, BD_FAILED, "%s: cannot be mapped: %s", source->path, strerror(errno));
+}
+
+bd_status bd_source_adopt(int fd, const char *path, bd_source *out, bd_error *err) {
+  *out = (bd_source){.path = path, .fd = fd};
+  bd_status status = map_open(out, err);
+  if (status != BD_OK) bd_source_close(out);
+  return status;
 }
 
 void bd_source_close(bd_source *source) {

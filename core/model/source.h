@@ -17,6 +17,8 @@ typedef struct bd_source {
 
 // Errors as of bd_file_map. Closed with bd_source_close in every case.
 bd_status bd_source_open(const char *path, bd_source *out, bd_error *err);
+// The same of an open file, which it takes over in every case.
+bd_status bd_source_adopt(int fd, const char *path, bd_source *out, bd_error *err);
 void bd_source_close(bd_source *source);
 
 // Does a pointer point into the map?

@@ -3,6 +3,7 @@
 #define BD_MODEL_STATE_H
 
 #include "core/model/decode.h"
+#include "core/model/external.h"
 #include "core/model/layers.h"
 #include "core/model/source.h"
 
@@ -11,9 +12,10 @@
 struct bd_model {
   bd_source source;
   bd_arena *arena;         // holds everything below but what is loaded
-  Onnx__ModelProto *proto; // raw data: in the source's map
+  bd_external external;    // data files
+  Onnx__ModelProto *proto; // raw data: in the maps of the source and of the data files
   bd_layers layers;
-  _Atomic(void *) *loaded; // a layer's raw data in memory, NULL until asked for
+  _Atomic(void *) *loaded; // a layer's raw data of the source, NULL until asked for
   bd_model_info info;
 };
 

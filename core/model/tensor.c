@@ -1,5 +1,7 @@
 #include "core/model/tensor.h"
 
+#include "core/model/external.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -39,11 +41,6 @@ static bool look_type(const Onnx__TensorProto *tensor, bd_dtype *type, char why[
   return false;
 }
 
-static bool outside(const Onnx__TensorProto *tensor) {
-  return tensor->n_external_data > 0 ||
-         tensor->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
-}
-
 // Finds the field that holds the values; returns how many there are in it, in bytes of the type.
 static size_t find_data(const Onnx__TensorProto *tensor, bd_values *values) {
   size_t size = bd_dtype_size(values->type);
@@ -65,12 +62,17 @@ static size_t find_data(const Onnx__TensorProto *tensor, bd_values *values) {
   return size * tensor->n_int32_data;
 }
 
+// Stored outside of the model, where it cannot be read.
+static bool is_missing(const Onnx__TensorProto *tensor) {
+  return bd_is_external(tensor) && !tensor->has_raw_data;
+}
+
 static bool look_tensor(const Onnx__TensorProto *tensor, bd_shape *shape, bd_values *values,
                         char why[BD_WHY]) {
   if (!bd_shape_set(shape, tensor->dims, tensor->n_dims, why)) return false;
   if (!look_type(tensor, &values->type, why)) return false;
-  if (outside(tensor)) {
-    snprintf(why, BD_WHY, "external data is not read yet");
+  if (is_missing(tensor)) {
+    snprintf(why, BD_WHY, "its data file cannot be read");
     return false;
   }
   if (tensor->segment) {
@@ -121,7 +123,7 @@ int bd_stored_integers(const bd_stored *stored, int64_t *out, int max) {
   const Onnx__TensorProto *tensor = stored->tensor;
   const void *data = NULL;
   size_t count = 0;
-  if (tensor && tensor->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__INT64 && !outside(tensor)) {
+  if (tensor && tensor->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__INT64 && !is_missing(tensor)) {
     data = tensor->has_raw_data ? (const void *)tensor->raw_data.data : tensor->int64_data;
     count = tensor->has_raw_data ? tensor->raw_data.len / sizeof *out : tensor->n_int64_data;
   } else if (stored->number) {

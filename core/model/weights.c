@@ -32,12 +32,32 @@ static bd_status load(const bd_model *model, int layer, bd_values *values, bd_er
   return status;
 }
 
-// A layer's stored values, in memory and aligned for their type.
-static bd_status values_of(const bd_model *model, int layer, bd_values *values, bd_error *err) {
+// Reads a data file's values, aligned. They are not kept: data files are what is too large for the
+// model itself.
+static bd_status fetch(const bd_source *file, const char *tensor, bd_values *values, void **owned,
+                       bd_error *err) {
+  size_t bytes = bytes_of(values);
+  *owned = bd_pages_take(bytes);
+  if (!*owned) return bd_fail_memory(err, tensor);
+  bd_status status = bd_source_read(file, values->data, bytes, *owned, err);
+  values->data = *owned;
+  if (status == BD_OK) return BD_OK;
+  bd_pages_free(*owned, bytes);
+  *owned = NULL;
+  return status;
+}
+
+// A layer's stored values, in memory and aligned for their type; *owned: where they were fetched
+// for the caller alone, who frees these pages.
+static bd_status values_of(const bd_model *model, int layer, bd_values *values, void **owned,
+                           bd_error *err) {
   const bd_found *found;
   *values = (bd_values){0};
+  *owned = NULL;
   BD_TRY(usable(model, layer, &found, err));
   *values = found->values;
+  const bd_source *file = bd_external_source(&model->external, values->data);
+  if (file) return fetch(file, found->shown.tensor, values, owned, err);
   if (!bd_source_holds(&model->source, values->data)) return BD_OK; // decoded from a typed field
   void *kept = atomic_load(&model->loaded[layer]);
   if (!kept) return load(model, layer, values, err);
@@ -53,14 +73,18 @@ void bd_weights_unload(bd_model *model) {
 bd_status bd_model_weights(const bd_model *model, int layer, bd_weights *out, bd_error *err) {
   *out = (bd_weights){0};
   bd_values values;
-  BD_TRY(values_of(model, layer, &values, err));
+  void *owned;
+  BD_TRY(values_of(model, layer, &values, &owned, err));
   out->count = values.count;
-  out->data = values.data;
-  if (values.type == BD_FLOAT32) return BD_OK;
+  if (values.type == BD_FLOAT32) {
+    out->data = values.data;
+    out->owned = owned;
+    return BD_OK;
+  }
   out->data = out->owned = bd_pages_take(values.count * sizeof *out->owned);
-  if (!out->owned) return bd_fail_memory(err, bd_model_layer(model, layer)->tensor);
-  bd_values_floats(&values, out->owned);
-  return BD_OK;
+  if (out->owned) bd_values_floats(&values, out->owned);
+  bd_pages_free(owned, bytes_of(&values));
+  return out->owned ? BD_OK : bd_fail_memory(err, bd_model_layer(model, layer)->tensor);
 }
 
 void bd_weights_free(bd_weights *weights) {
@@ -71,16 +95,13 @@ void bd_weights_free(bd_weights *weights) {
 bd_status bd_model_layer_sha256(const bd_model *model, int layer, char out[65], bd_error *err) {
   out[0] = '\0';
   bd_values values;
-  BD_TRY(values_of(model, layer, &values, err));
+  void *owned;
+  BD_TRY(values_of(model, layer, &values, &owned, err));
   size_t bytes = bytes_of(&values);
-  if (!values.wide) {
-    bd_sha256(values.data, bytes, out);
-    return BD_OK;
-  }
-  void *packed = bd_pages_take(bytes);
-  if (!packed) return bd_fail_memory(err, bd_model_layer(model, layer)->tensor);
-  bd_values_pack(&values, packed);
-  bd_sha256(packed, bytes, out);
+  void *packed = values.wide ? bd_pages_take(bytes) : owned;
+  if (values.wide && !packed) return bd_fail_memory(err, bd_model_layer(model, layer)->tensor);
+  if (values.wide) bd_values_pack(&values, packed);
+  bd_sha256(packed ? packed : values.data, bytes, out);
   bd_pages_free(packed, bytes);
   return BD_OK;
 }

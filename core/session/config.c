@@ -129,14 +129,14 @@ static bd_status refuse(const bd_model *model, const char *path, const cJSON *ro
                  bd_json_string(get(root, "model"), "file", "unnamed"), text);
 }
 
-// The model's own hash settles it at once; else each layer's is looked at. A config without a hash
-// of its model, written by hand, may list some layers only.
+// The model's own hash settles it at once, unless weights stand in other files; else each layer's
+// is looked at. A config without a hash of its model, written by hand, may list some layers only.
 static bd_status match_model(const bd_model *model, const char *path, const cJSON *root,
                              bd_error *err) {
   char own[65];
   const char *hash = bd_json_string(get(root, "model"), "sha256", "");
   bd_model_sha256(model, own);
-  if (*hash && strcmp(hash, own) == 0) return BD_OK;
+  if (*hash && strcmp(hash, own) == 0 && bd_model_about(model)->data_files == 0) return BD_OK;
   mismatch bad = {.strict = *hash != '\0'};
   bool *listed = calloc((size_t)bd_model_layer_count(model) + 1, sizeof *listed);
   if (!listed) return bd_fail_memory(err, path);

@@ -105,7 +105,7 @@ def refusal(source):
     if source.what.data_type not in FLOATS:
         return numpy_helper.to_array(source.what).dtype.name
     if source.what.data_location == TensorProto.EXTERNAL:
-        return "external data is not read yet"
+        return "its data file"
     values = numpy_helper.to_array(source.what)
     if values.size == 0:
         return "no weights"

@@ -265,7 +265,7 @@ static void bad_tensors(void **state) {
   assert_refused(7, "int", "int32");
   assert_refused(8, "tiny", "int4");
   assert_refused(9, "unknown", "99");
-  assert_refused(10, "away", "external data is not read yet");
+  assert_refused(10, "away", "its data file");
   assert_refused(11, "parts", "segments");
   assert_refused(12, "few", "sparse");
   assert_int_equal(layer(12)->shape[1], 6);
