@@ -45,20 +45,26 @@ typedef struct turn {
   double shown, proved; // ms from the key
 } turn;
 
-// Sets bits to 32 first, so that every turn computes anew.
-static turn turn_dial(bd_ui *ui, const char *command) {
+static void until_shown(bd_ui *ui) {
+  while (bd_session_layer(ui->desk.session, ui->desk.layer)->stale)
+    wait_some(ui);
+}
+
+// From the width beside it, whose proof has just begun: as when a key is held down.
+static turn turn_dial(bd_ui *ui, int bits) {
   bd_error err;
-  bd_ui_run(ui, "bits 32", &err);
-  settle(ui);
-  const bd_layer_state *state = bd_session_layer(ui->desk.session, ui->desk.layer);
+  char command[32];
+  snprintf(command, sizeof command, "bits %d", bits == 1 ? 2 : bits - 1);
+  bd_ui_run(ui, command, &err);
+  until_shown(ui);
+  snprintf(command, sizeof command, "bits %d", bits);
   turn t;
   double start = now_ms();
   bd_ui_run(ui, command, &err);
-  while (state->stale)
-    wait_some(ui);
+  until_shown(ui);
   bd_ui_draw(ui, 120, 40);
   t.shown = now_ms() - start;
-  while (state->proving)
+  while (bd_session_layer(ui->desk.session, ui->desk.layer)->proving)
     wait_some(ui);
   bd_ui_draw(ui, 120, 40);
   t.proved = now_ms() - start;
@@ -71,9 +77,9 @@ static void measure(bd_ui *ui, int bits, const char *prune) {
   double shown[TURNS], proved[TURNS];
   snprintf(command, sizeof command, "prune %s", prune);
   bd_ui_run(ui, command, &err);
-  snprintf(command, sizeof command, "bits %d", bits);
+  settle(ui);
   for (int i = 0; i < TURNS; i++) {
-    turn t = turn_dial(ui, command);
+    turn t = turn_dial(ui, bits);
     shown[i] = t.shown;
     proved[i] = t.proved;
   }
