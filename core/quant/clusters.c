@@ -62,7 +62,8 @@ double bd_centers_sse(const bd_survivors *survivors, const double *centers, int 
   return sse;
 }
 
-int bd_lloyd(const bd_survivors *survivors, bd_clusters *clusters, int steps, double *history) {
+int bd_lloyd(const bd_survivors *survivors, bd_clusters *clusters, int steps,
+             const bd_cancel *cancel, double *history) {
   bd_clusters_assign(survivors, clusters);
   size_t before[BD_CLUSTERS_MAX + 1], size = sizeof before;
   for (int step = 0; step < steps;) {
@@ -72,7 +73,7 @@ int bd_lloyd(const bd_survivors *survivors, bd_clusters *clusters, int steps, do
     step++;
     bd_clusters_assign(survivors, clusters);
     size_t used = ((size_t)clusters->count + 1) * sizeof *before;
-    if (memcmp(before, clusters->borders, used) == 0) return step;
+    if (memcmp(before, clusters->borders, used) == 0 || bd_cancelled(cancel)) return step;
   }
   bd_clusters_refit(survivors, clusters);
   return steps;

@@ -27,8 +27,9 @@ double bd_run_cost(const bd_survivors *survivors, size_t from, size_t to, double
 double bd_centers_sse(const bd_survivors *survivors, const double *centers, int count, double most);
 
 // Lloyd's iteration from the centers, until the borders stand still or `steps` are done. history
-// (may be NULL) gets the SSE after each step; returns the number of steps.
-int bd_lloyd(const bd_survivors *survivors, bd_clusters *clusters, int steps, double *history);
+// (may be NULL) gets the SSE after each step; returns the number of steps. Stops where cancelled.
+int bd_lloyd(const bd_survivors *survivors, bd_clusters *clusters, int steps,
+             const bd_cancel *cancel, double *history);
 
 // Removes empty clusters.
 void bd_clusters_compact(bd_clusters *clusters);

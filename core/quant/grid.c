@@ -12,10 +12,13 @@ static void even_levels(const bd_index *index, bd_even_grid *grid, int first, in
   }
 }
 
-static bd_even_grid signed_grid(const bd_index *index, int bits, double size, int lone) {
-  int most = bits == 1 ? 1 : (1 << (bits - 1)) - 1;
-  bd_even_grid grid = {.step = size / most};
-  if (bits > 1)
+bd_even_grid bd_grid_of(const bd_index *index, const bd_grid_shape *shape, double step,
+                        double zero_point) {
+  bd_even_grid grid = {.step = step, .zero_point = zero_point};
+  int most = (1 << (shape->bits - 1)) - 1, lone = shape->lone;
+  if (shape->kind == BD_AFFINE)
+    even_levels(index, &grid, 0, (1 << shape->bits) - 1, 1);
+  else if (shape->bits > 1)
     even_levels(index, &grid, -most, most, 1);
   else if (lone == 0)
     even_levels(index, &grid, -1, 1, 2);
@@ -24,21 +27,29 @@ static bd_even_grid signed_grid(const bd_index *index, int bits, double size, in
   return grid;
 }
 
-static bd_even_grid affine_grid(const bd_index *index, int bits, double low, double high) {
-  int last = (1 << bits) - 1;
-  bd_even_grid grid = {.step = (high - low) / last};
-  grid.zero_point = round(-low / grid.step);
-  even_levels(index, &grid, 0, last, 1);
-  return grid;
+// The least power of two that is not below a positive step; less where the greatest level would be
+// past what the type holds.
+static double power_above(const bd_index *index, double step, int most) {
+  int exponent;
+  double mantissa = frexp(step, &exponent);
+  double power = ldexp(1, mantissa == 0.5 ? exponent - 1 : exponent);
+  while (!isfinite(bd_index_round(index, power * most)))
+    power /= 2;
+  return power;
 }
 
-bd_even_grid bd_grid_over(const bd_index *index, bd_grid kind, int bits, double low, double high,
-                          int lone) {
+bd_even_grid bd_grid_over(const bd_index *index, const bd_grid_shape *shape, double low,
+                          double high) {
   low = fmin(low, 0);
   high = fmax(high, 0);
   if (low == high) return (bd_even_grid){.count = 1};
-  return kind == BD_SIGNED ? signed_grid(index, bits, fmax(-low, high), lone)
-                           : affine_grid(index, bits, low, high);
+  if (shape->kind == BD_AFFINE) {
+    double step = (high - low) / ((1 << shape->bits) - 1);
+    return bd_grid_of(index, shape, step, round(-low / step));
+  }
+  int most = shape->bits == 1 ? 1 : (1 << (shape->bits - 1)) - 1;
+  double step = fmax(-low, high) / most;
+  return bd_grid_of(index, shape, shape->pow2 ? power_above(index, step, most) : step, 0);
 }
 
 static double middle(const bd_even_grid *grid, int level) {

@@ -5,6 +5,14 @@
 #include "core/quant/clusters.h"
 #include "core/quant/setting.h"
 
+// What kind of even grid is asked for.
+typedef struct bd_grid_shape {
+  bd_grid kind;
+  int bits;
+  bool pow2; // the step is a power of two
+  int lone;  // of a signed grid of 1 bit: which of ±step it keeps beside 0; 0: both, and no 0
+} bd_grid_shape;
+
 // An even grid: levels ascending, rounded to the tensor's type. At most 2^bits, `signed` one less.
 typedef struct bd_even_grid {
   int count;
@@ -12,10 +20,12 @@ typedef struct bd_even_grid {
   double step, zero_point;
 } bd_even_grid;
 
-// The grid of these bits over [low, high], widened to hold 0. lone: which of ±step a signed grid of
-// 1 bit keeps beside 0, where 0 must be a level; 0: it has both and no 0.
-bd_even_grid bd_grid_over(const bd_index *index, bd_grid kind, int bits, double low, double high,
-                          int lone);
+// The grid with this step and zero point (0 for signed).
+bd_even_grid bd_grid_of(const bd_index *index, const bd_grid_shape *shape, double step,
+                        double zero_point);
+// The grid over [low, high], widened to hold 0; a power-of-two step is rounded up.
+bd_even_grid bd_grid_over(const bd_index *index, const bd_grid_shape *shape, double low,
+                          double high);
 
 // The nearest level; of two equally near ones the upper.
 double bd_grid_nearest(const bd_even_grid *grid, double value);

@@ -154,16 +154,17 @@ static void measure_size(const bd_survivors *survivors, bd_result *result) {
   result->entropy_bits = entropy(survivors, result);
 }
 
-bd_status bd_measure(const bd_survivors *survivors, const bd_runs *runs, bool clustered,
+bd_status bd_measure(const bd_survivors *survivors, const bd_runs *runs, bd_split split,
                      bd_result *result, bd_error *err) {
   BD_TRY(allocate(result, runs->count, err));
   collect_levels(survivors, runs, result);
   collect_cells(survivors, runs, result);
-  result->merged = clustered ? count_merged(runs) : 0;
+  result->merged = count_merged(runs);
   result->step = runs->step;
   result->zero_point = runs->zero_point;
   result->sse_prune = pruned_energy(survivors);
-  result->sse_map = clustered ? moved_sse(survivors, runs) : bd_runs_sse(survivors, runs);
+  result->sse_map = split == BD_KEPT ? moved_sse(survivors, runs)
+                                     : bd_runs_sse(survivors, runs) - result->sse_cluster;
   close_error(survivors->index, result);
   measure_size(survivors, result);
   return BD_OK;

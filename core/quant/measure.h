@@ -5,9 +5,16 @@
 #include "core/quant/grid.h"
 #include "core/quant/quantize.h"
 
-// Fills what follows from the runs. result->setting, count, hole and sse_cluster are set;
-// clustered: the runs are K-means clusters, whose own error is sse_cluster.
-bd_status bd_measure(const bd_survivors *survivors, const bd_runs *runs, bool clustered,
+// How much of the error is K-means's own.
+typedef enum bd_split {
+  BD_NO_CLUSTERS, // none: all of it is the grid's
+  BD_KEPT,        // weights keep their cluster: the grid's part is what its mean moved by
+  BD_REASSIGNED   // weights left their clusters: the rest, which may be below 0
+} bd_split;
+
+// Fills what follows from the runs. result->setting, count, hole and, where there are clusters,
+// sse_cluster are set.
+bd_status bd_measure(const bd_survivors *survivors, const bd_runs *runs, bd_split split,
                      bd_result *result, bd_error *err);
 
 // The same for weights that stay float.

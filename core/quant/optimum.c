@@ -115,7 +115,7 @@ bd_status bd_optimum_approach(const bd_survivors *survivors, int k, const bd_can
   BD_TRY(small ? solve_all(survivors, cancel, out, err)
                : solve_sample(survivors, cancel, out, err));
   keep_guess(out);
-  if (!small) bd_lloyd(survivors, &out->clusters, LLOYD_STEPS, NULL);
+  if (!small) bd_lloyd(survivors, &out->clusters, LLOYD_STEPS, cancel, NULL);
   return BD_OK;
 }
 

@@ -1,12 +1,12 @@
 #include "core/quant/pso.h"
 
-#include "core/base/rng.h"
+#include "core/quant/start.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTICLES = 30, PATIENCE = 10, DENSITY_BINS = 1024 };
+enum { PARTICLES = 30, PATIENCE = 10 };
 
 // Clerc and Kennedy 2002.
 static const double INERTIA = 0.72, PULL = 1.49;
@@ -18,71 +18,17 @@ typedef struct particle {
 
 // --- where particles start ----------------------------------------------------------------------
 
-static double lowest(const bd_survivors *survivors) {
-  return bd_survivors_value(survivors, 0);
-}
-
-static double highest(const bd_survivors *survivors) {
-  return bd_survivors_value(survivors, survivors->count - 1);
-}
-
-// The middles of `count` equal parts of the range.
-static void start_linear(const bd_survivors *survivors, int count, double *centers) {
-  double low = lowest(survivors), high = highest(survivors);
-  for (int i = 0; i < count; i++)
-    centers[i] = low + (high - low) * (i + 0.5) / count;
-}
-
-static double quantile(const bd_survivors *survivors, double share) {
-  size_t place = (size_t)(share * (double)survivors->count);
-  return bd_survivors_value(survivors, place < survivors->count ? place : survivors->count - 1);
-}
-
-static void start_quantile(const bd_survivors *survivors, int count, double *centers) {
-  for (int i = 0; i < count; i++)
-    centers[i] = quantile(survivors, (i + 0.5) / count);
-}
-
-// Best centroids of many lie as dense as the cube root of the density (Panter and Dite 1951).
-static void start_companded(const bd_survivors *survivors, int count, double *centers) {
-  double low = lowest(survivors), width = (highest(survivors) - low) / DENSITY_BINS;
-  double total[DENSITY_BINS + 1] = {0};
-  size_t before = 0;
-  for (int bin = 0; bin < DENSITY_BINS; bin++) {
-    size_t after = bin + 1 < DENSITY_BINS ? bd_survivors_before(survivors, low + width * (bin + 1))
-                                          : survivors->count;
-    total[bin + 1] = total[bin] + cbrt((double)(after - before));
-    before = after;
-  }
-  for (int i = 0, bin = 0; i < count; i++) {
-    double wanted = total[DENSITY_BINS] * (i + 0.5) / count;
-    while (bin + 1 < DENSITY_BINS && total[bin + 1] < wanted)
-      bin++;
-    double share = (wanted - total[bin]) / (total[bin + 1] - total[bin]);
-    centers[i] = low + width * (bin + fmin(share, 1));
-  }
-}
-
-static int ascending(const void *a, const void *b) {
-  const double *x = a, *y = b;
-  return (*x > *y) - (*x < *y);
-}
-
-// Weights drawn at random.
-static void start_random(const bd_survivors *survivors, int count, bd_rng *rng, double *centers) {
-  for (int i = 0; i < count; i++)
-    centers[i] = quantile(survivors, bd_rng_unit(rng));
-  qsort(centers, (size_t)count, sizeof *centers, ascending);
-}
-
 static void start(const bd_survivors *survivors, int count, const double *guess, bd_rng *rng,
                   particle *swarm) {
-  memcpy(swarm[0].at, guess, (size_t)count * sizeof *guess);
-  start_linear(survivors, count, swarm[1].at);
-  start_quantile(survivors, count, swarm[2].at);
-  start_companded(survivors, count, swarm[3].at);
-  for (int i = 4; i < PARTICLES; i++)
-    start_random(survivors, count, rng, swarm[i].at);
+  int seeded = 0;
+  if (guess) {
+    memcpy(swarm[seeded++].at, guess, (size_t)count * sizeof *guess);
+    bd_start_linear(survivors, count, swarm[seeded++].at);
+    bd_start_quantile(survivors, count, swarm[seeded++].at);
+    bd_start_companded(survivors, count, swarm[seeded++].at);
+  }
+  for (int i = seeded; i < PARTICLES; i++)
+    bd_start_random(survivors, count, rng, swarm[i].at);
   for (int i = 0; i < PARTICLES; i++)
     swarm[i].best = INFINITY;
 }

@@ -15,7 +15,8 @@ typedef struct bd_swarm {
 } bd_swarm;
 
 // Fills swarm->centers with `count` of them. guess: centers that are known to be good (count of
-// them); one particle starts there. Needs at least one survivor.
+// them): one particle starts there, others at linear, quantile and companded centers; NULL: a plain
+// swarm, all at random. Needs at least one survivor.
 bd_status bd_swarm_run(const bd_survivors *survivors, int count, const double *guess, uint64_t seed,
                        const bd_cancel *cancel, bd_swarm *swarm, bd_error *err);
 

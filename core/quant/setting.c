@@ -10,11 +10,19 @@
 
 static const bd_choice method_choices[] = {
     [BD_LINEAR] = {"linear", "even levels over the whole range (min-max)"},
+    [BD_LINEAR_MSE] = {"linear-mse",
+                       "even levels over the range that costs the least squared error"},
     [BD_KMEANS] = {"kmeans", "levels are the centroids of a K-means clustering"},
     [BD_TWO_STAGE] = {"two-stage", "K-means, then each centroid goes to an even grid (the paper)"},
+    [BD_TWO_STAGE_REFINED] = {"two-stage-refined",
+                              "two-stage, then grid and assignment improve each other"},
 };
 static const bd_choice init_choices[] = {
     [BD_PSO] = {"pso", "centroids from a seeded particle swarm, then Lloyd"},
+    [BD_PSO_RANDOM] = {"pso-random", "a plain particle swarm from random weights, then Lloyd"},
+    [BD_KMEANS_PP] = {"kmeans++", "weights drawn by their squared distance, then Lloyd"},
+    [BD_INIT_LINEAR] = {"linear", "even over the range, then Lloyd"},
+    [BD_INIT_RANDOM] = {"random", "weights drawn at random, then Lloyd"},
     [BD_OPTIMAL] = {"optimal", "the proved global optimum, no swarm"},
 };
 static const bd_choice granularity_choices[] = {
@@ -30,6 +38,7 @@ static const bd_choice zero_choices[] = {
 };
 static const bd_choice scale_choices[] = {
     [BD_FREE] = {"free", "any step"},
+    [BD_POW2] = {"pow2", "a power of two (fixed point), on the signed grid"},
 };
 
 #define COUNT(array)   ((int)(sizeof(array) / sizeof *(array)))
@@ -177,12 +186,26 @@ static const char *allowed(int field, char *out, size_t size) {
   return out;
 }
 
-bd_status bd_setting_set(bd_setting *setting, int field, const char *text, bd_error *err) {
-  if (!bd_setting_field(field)) return bd_fail(err, BD_INVALID, "setting %d does not exist", field);
+bd_status bd_setting_check(const bd_setting *setting, bd_error *err) {
+  if (setting->scale != BD_POW2 || setting->method != BD_KMEANS) return BD_OK;
+  return bd_fail(err, BD_INVALID,
+                 "scale pow2 needs an even grid, which kmeans has not: use two-stage or linear");
+}
+
+static bd_status set_field(bd_setting *setting, int field, const char *text, bd_error *err) {
   char names[256];
   if (read_field(setting, field, text)) return BD_OK;
   return bd_fail(err, BD_INVALID, "%s '%.100s' is not known: use %s", fields[field].name, text,
                  allowed(field, names, sizeof names));
+}
+
+bd_status bd_setting_set(bd_setting *setting, int field, const char *text, bd_error *err) {
+  if (!bd_setting_field(field)) return bd_fail(err, BD_INVALID, "setting %d does not exist", field);
+  bd_setting changed = *setting;
+  BD_TRY(set_field(&changed, field, text, err));
+  BD_TRY(bd_setting_check(&changed, err));
+  *setting = changed;
+  return BD_OK;
 }
 
 // The shortest decimal that reads back to the same double.
@@ -230,6 +253,15 @@ static void step_seed(bd_setting *setting, int steps) {
   setting->seed = (uint64_t)target > SEED_MAX ? SEED_MAX : (uint64_t)target;
 }
 
+// Choices that the other fields do not allow are passed over, in the direction of the step.
+static void step_choice(bd_setting *setting, int field, int steps) {
+  int count = fields[field].choice_count, onward = steps < 0 ? count - 1 : 1;
+  int choice = ((get_choice(setting, field) + steps) % count + count) % count;
+  set_choice(setting, field, choice);
+  for (int i = 0; i < count && bd_setting_check(setting, NULL) != BD_OK; i++)
+    set_choice(setting, field, choice = (choice + onward) % count);
+}
+
 bool bd_setting_step(bd_setting *setting, int field, int steps) {
   if (!bd_setting_field(field)) return false;
   const bd_setting before = *setting;
@@ -243,10 +275,9 @@ bool bd_setting_step(bd_setting *setting, int field, int steps) {
   case BD_FIELD_SEED:
     step_seed(setting, steps);
     break;
-  default: {
-    int count = fields[field].choice_count;
-    set_choice(setting, field, ((get_choice(setting, field) + steps) % count + count) % count);
-  }
+  default:
+    step_choice(setting, field, steps);
+    break;
   }
   return !bd_setting_equal(&before, setting);
 }
@@ -262,7 +293,7 @@ static bd_status parse_one(bd_setting *setting, char *item, bd_error *err) {
                    "setting '%.100s' is not known: use bits, prune, method, init, granularity, "
                    "grid, zero, scale or seed",
                    item);
-  return bd_setting_set(setting, field, equals + 1, err);
+  return set_field(setting, field, equals + 1, err);
 }
 
 bd_status bd_setting_parse(bd_setting *setting, const char *text, bd_error *err) {
@@ -277,6 +308,7 @@ bd_status bd_setting_parse(bd_setting *setting, const char *text, bd_error *err)
     item = comma ? comma + 1 : NULL;
   }
   free(copy);
+  if (status == BD_OK) status = bd_setting_check(&parsed, err);
   if (status == BD_OK) *setting = parsed;
   return status;
 }

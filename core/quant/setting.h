@@ -8,12 +8,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum bd_method { BD_LINEAR, BD_KMEANS, BD_TWO_STAGE } bd_method;
-typedef enum bd_init { BD_PSO, BD_OPTIMAL } bd_init;
+typedef enum bd_method {
+  BD_LINEAR,
+  BD_LINEAR_MSE,
+  BD_KMEANS,
+  BD_TWO_STAGE,
+  BD_TWO_STAGE_REFINED
+} bd_method;
+typedef enum bd_init {
+  BD_PSO,
+  BD_PSO_RANDOM,
+  BD_KMEANS_PP,
+  BD_INIT_LINEAR,
+  BD_INIT_RANDOM,
+  BD_OPTIMAL
+} bd_init;
 typedef enum bd_granularity { BD_TENSOR } bd_granularity;
 typedef enum bd_grid { BD_SIGNED, BD_AFFINE } bd_grid;
 typedef enum bd_zero { BD_CODE, BD_MASK } bd_zero;
-typedef enum bd_scale { BD_FREE } bd_scale;
+typedef enum bd_scale { BD_FREE, BD_POW2 } bd_scale; // pow2: always on the signed grid
 
 enum { BD_BITS_MAX = 8, BD_BITS_FLOAT = 32 };
 
@@ -66,13 +79,17 @@ const bd_field *bd_setting_field(int field); // NULL past the last
 // The field of that name, or -1.
 int bd_field_find(const char *name);
 
+// Fields that do not go together: a power-of-two step needs a method with an even grid. BD_INVALID
+// says so.
+bd_status bd_setting_check(const bd_setting *setting, bd_error *err);
+
 // Sets one field from text ("3", "0.5", "50%", "kmeans", "float"). BD_INVALID names the field, the
 // text and what is allowed; the setting is then unchanged.
 bd_status bd_setting_set(bd_setting *setting, int field, const char *text, bd_error *err);
 // The field as text that bd_setting_set reads back to the same value. Returns out.
 char *bd_setting_get(const bd_setting *setting, int field, char *out, size_t size);
 // Turns a field by steps: bits and seed by one (32 stands above 8), prune by a hundredth, a choice
-// to the next one around. Clamped; true where something changed.
+// to the next one around that bd_setting_check allows. Clamped; true where something changed.
 bool bd_setting_step(bd_setting *setting, int field, int steps);
 
 // "bits=3,prune=0.5": several fields; all or none are set.

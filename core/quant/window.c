@@ -47,7 +47,7 @@ static void improve(const bd_proof *proof, const bd_level *level, const bd_chain
   for (int i = 0; i <= chain->links; i++)
     clusters.borders[i] = (size_t)level->links.edges[chain->path[i]].place;
   bd_clusters_refit(proof->survivors, &clusters);
-  bd_lloyd(proof->survivors, &clusters, LLOYD_STEPS, NULL);
+  bd_lloyd(proof->survivors, &clusters, LLOYD_STEPS, proof->cancel, NULL);
   if (clusters.sse < proof->optimum->clusters.sse) proof->optimum->clusters = clusters;
 }
 

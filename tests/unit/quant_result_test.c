@@ -64,7 +64,9 @@ static void check_error(const tensor *one, const bd_index *index, const bd_resul
   assert_near(result->sse, (double)sse, 1e-9, slack);
   assert_near(result->sse_prune, (double)pruned, 1e-9, slack);
   assert_near(result->sse, result->sse_prune + result->sse_cluster + result->sse_map, 1e-12, 0);
-  assert_true(result->sse_prune >= 0 && result->sse_cluster >= 0 && result->sse_map >= 0);
+  bool reassigned = result->setting.method == BD_TWO_STAGE_REFINED; // may win back
+  assert_true(result->sse_prune >= 0 && result->sse_cluster >= 0);
+  assert_true(reassigned || result->sse_map >= 0);
   assert_near(result->max_error, most, 1e-12, 0);
   if (sse == 0)
     assert_true(result->sse == 0 && isinf(result->sqnr_db) && result->sqnr_db > 0);
@@ -191,6 +193,7 @@ static int naive_grid(const bd_setting *setting, double low, double high, double
   if (setting->grid == BD_SIGNED) {
     int most = (1 << (bits - 1)) - 1;
     double step = fmax(-low, high) / (most ? most : 1);
+    if (setting->scale == BD_POW2 && step > 0) step = exp2(ceil(log2(step)));
     if (most == 0) levels[count++] = -step, levels[count++] = step;
     for (int q = -most; most && q <= most; q++)
       levels[count++] = (double)(float)(q * step);
@@ -211,10 +214,12 @@ static double nearest(const double *levels, int count, double value) {
 }
 
 // One bit, signed, zero as a code: 0 and the one of ±step that costs less.
-static int lone_grid(const double *values, size_t count, double *levels) {
+static int lone_grid(const bd_setting *setting, const double *values, size_t count,
+                     double *levels) {
   double size = 0, below[2], above[2] = {0};
   for (size_t i = 0; i < count; i++)
     size = fmax(size, fabs(values[i]));
+  if (setting->scale == BD_POW2 && size > 0) size = exp2(ceil(log2(size)));
   below[0] = -size, below[1] = 0, above[1] = size;
   bool lower =
       naive_nearest_sse(values, count, below, 2) < naive_nearest_sse(values, count, above, 2);
@@ -232,7 +237,7 @@ static void check_linear(const tensor *one, const bd_result *result) {
   size_t left = naive_survivors(one->weights, one->count, one->pruned, values);
   if (left == 0) return;
   int count = is_lone(one, &result->setting)
-                  ? lone_grid(values, left, levels)
+                  ? lone_grid(&result->setting, values, left, levels)
                   : naive_grid(&result->setting, values[0], values[left - 1], levels);
   for (size_t i = 0; i < one->count; i++) {
     if (one->pruned[i]) continue;
@@ -248,6 +253,7 @@ static void check_linear(const tensor *one, const bd_result *result) {
 static bd_result *clustering_of(const bd_index *index, const bd_result *result) {
   bd_setting setting = result->setting;
   setting.method = BD_KMEANS;
+  setting.scale = BD_FREE;
   return naive_run(index, &setting, BD_PROVED);
 }
 
@@ -306,7 +312,7 @@ static void check_two_stage(const tensor *one, const bd_index *index, const bd_r
   assert_near(result->sse_cluster, clusters->sse_cluster, 0, 0);
   if (count > 0 && clusters->merged == 0) {
     int grid = is_lone(one, &result->setting)
-                   ? lone_grid(means, (size_t)count, levels)
+                   ? lone_grid(&result->setting, means, (size_t)count, levels)
                    : naive_grid(&result->setting, means[0], means[count - 1], levels);
     int cluster = 0;
     for (int i = 0; i < clusters->cell_count; i++) {
@@ -321,8 +327,66 @@ static void check_two_stage(const tensor *one, const bd_index *index, const bd_r
   bd_result_free(clusters);
 }
 
+// Levels on step·(q − zero), each survivor at its nearest of all such levels.
+static void check_on_grid(const tensor *one, const bd_result *result) {
+  const bd_setting *setting = &result->setting;
+  double levels[257];
+  int count = 0, most = (1 << (setting->bits - 1)) - 1;
+  bool affine = setting->grid == BD_AFFINE, lone = is_lone(one, setting);
+  int first = affine ? 0 : setting->bits > 1 ? -most : -1;
+  int last = affine ? (1 << setting->bits) - 1 : setting->bits > 1 ? most : 1;
+  for (int q = first; q <= last; q++)
+    if (affine || setting->bits > 1 || lone || q != 0)
+      levels[count++] = (double)(float)(result->step * (q - result->zero_point));
+  if (setting->scale == BD_POW2 && result->step > 0)
+    assert_true(log2(result->step) == floor(log2(result->step)));
+  int used = 0;
+  for (size_t i = 0; i < one->count; i++) {
+    double w = (double)one->weights[i], level = (double)one->out[i];
+    used |= level > 0 ? 1 : level < 0 ? 2 : 0;
+    if (one->pruned[i]) continue;
+    assert_true(level == nearest(levels, count, level)); // it is one of them
+    if (!lone) assert_near(fabs(level - w), fabs(nearest(levels, count, w) - w), 1e-12, 1e-15);
+  }
+  if (lone) assert_true(used != 3);
+}
+
+static double sse_with(const bd_index *index, const bd_setting *like, bd_method method) {
+  bd_setting setting = *like;
+  setting.method = method;
+  bd_result *result = naive_run(index, &setting, BD_QUICK);
+  double sse = result->sse;
+  bd_result_free(result);
+  return sse;
+}
+
+// No clip of a plain scan is better, but for the hundredth that lies between two of its steps.
+static void check_linear_mse(const tensor *one, const bd_index *index, const bd_result *result) {
+  double values[MOST], levels[256];
+  check_on_grid(one, result);
+  size_t left = naive_survivors(one->weights, one->count, one->pruned, values);
+  assert_true(result->sse <= sse_with(index, &result->setting, BD_LINEAR) * (1 + 1e-12));
+  if (left == 0 || is_lone(one, &result->setting) || result->setting.scale == BD_POW2) return;
+  double best = INFINITY;
+  for (double clip = 1; clip > 0.01; clip *= 0.97) {
+    int count = naive_grid(&result->setting, clip * values[0], clip * values[left - 1], levels);
+    best = fmin(best, naive_nearest_sse(values, left, levels, count));
+  }
+  assert_true(result->sse_map <= best * 1.1 + 1e-15 * bd_index_stats(index)->energy);
+}
+
+static void check_refined(const tensor *one, const bd_index *index, const bd_result *result) {
+  check_on_grid(one, result);
+  double slack = 1e-15 * bd_index_stats(index)->energy;
+  assert_true(result->sse <=
+              sse_with(index, &result->setting, BD_LINEAR_MSE) * (1 + 1e-12) + slack);
+  assert_true(result->sse <= sse_with(index, &result->setting, BD_TWO_STAGE) * (1 + 1e-12) + slack);
+}
+
 static void check_where(const tensor *one, const bd_index *index, const bd_result *result) {
   if (result->setting.method == BD_LINEAR) check_linear(one, result);
+  if (result->setting.method == BD_LINEAR_MSE) check_linear_mse(one, index, result);
+  if (result->setting.method == BD_TWO_STAGE_REFINED) check_refined(one, index, result);
   if (result->setting.method == BD_KMEANS) check_kmeans(index, result);
   if (result->setting.method == BD_TWO_STAGE) check_two_stage(one, index, result);
 }
@@ -352,6 +416,7 @@ static void same_seed_same_bytes(void **state) {
     naive_fill(round % SHAPE_OFFSET, &rng, weights, COUNT);
     bd_setting setting = draw_setting(&rng);
     setting.method = BD_KMEANS;
+    setting.scale = BD_FREE;
     setting.init = BD_PSO;
     bd_index *index = naive_index(weights, COUNT);
     bd_result *quick = naive_run(index, &setting, BD_QUICK);

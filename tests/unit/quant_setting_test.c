@@ -91,6 +91,20 @@ static void refuses(void **state) {
   assert_non_null(strstr(err.text, "prune"));
 }
 
+// A power-of-two step and kmeans do not go together, by whatever way one gets there.
+static void pow2_needs_a_grid(void **state) {
+  (void)state;
+  bd_setting setting = naive_setting("method=kmeans");
+  assert_int_equal(bd_setting_set(&setting, BD_FIELD_SCALE, "pow2", NULL), BD_INVALID);
+  assert_false(bd_setting_step(&setting, BD_FIELD_SCALE, 1));
+  assert_int_equal(bd_setting_parse(&setting, "scale=pow2,method=linear", NULL), BD_OK);
+  assert_int_equal(bd_setting_set(&setting, BD_FIELD_METHOD, "kmeans", NULL), BD_INVALID);
+  for (int i = 0; i < 12; i++) {
+    assert_true(bd_setting_step(&setting, BD_FIELD_METHOD, i < 6 ? 1 : -1));
+    assert_int_not_equal(setting.method, BD_KMEANS);
+  }
+}
+
 static void steps(void **state) {
   (void)state;
   bd_setting setting = bd_setting_default();
@@ -118,7 +132,7 @@ static void steps(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(defaults), cmocka_unit_test(round_trip), cmocka_unit_test(reads),
-      cmocka_unit_test(refuses),  cmocka_unit_test(steps),
+      cmocka_unit_test(refuses),  cmocka_unit_test(steps),      cmocka_unit_test(pow2_needs_a_grid),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

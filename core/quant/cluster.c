@@ -1,0 +1,104 @@
+// K-means of the survivors by the setting's init, and how far it is from the optimum.
+#include "core/quant/optimum.h"
+#include "core/quant/pso.h"
+#include "core/quant/start.h"
+#include "core/quant/work.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LLOYD_MAX = 10000 };
+
+static const double SAME = 1e-9; // a ratio this close to 1 is 1
+
+// --- where Lloyd starts -------------------------------------------------------------------------
+
+static bd_status keep(const double *from, int count, double **to, int *kept, bd_error *err) {
+  *to = malloc((size_t)count * sizeof **to);
+  if (!*to) return bd_fail_memory(err, "the trace of the clustering");
+  memcpy(*to, from, (size_t)count * sizeof **to);
+  *kept = count;
+  return BD_OK;
+}
+
+static bd_status swarm_from(const bd_work *work, int count, const double *guess, double *centers,
+                            bd_error *err) {
+  bd_swarm swarm;
+  bd_trace *trace = &work->result->trace;
+  BD_TRY(
+      bd_swarm_run(&work->survivors, count, guess, work->setting->seed, work->cancel, &swarm, err));
+  memcpy(centers, swarm.centers, (size_t)count * sizeof *centers);
+  return keep(swarm.history, swarm.steps, &trace->swarm, &trace->swarm_count, err);
+}
+
+static bd_status start(const bd_work *work, const bd_optimum *optimum, double *centers,
+                       bd_error *err) {
+  const bd_survivors *survivors = &work->survivors;
+  int count = optimum->k;
+  bd_rng rng = bd_rng_seed(work->setting->seed, (uint64_t)count);
+  switch (work->setting->init) {
+  case BD_PSO_RANDOM:
+    return swarm_from(work, count, NULL, centers, err);
+  case BD_KMEANS_PP:
+    bd_start_plusplus(survivors, count, &rng, centers);
+    return BD_OK;
+  case BD_INIT_LINEAR:
+    bd_start_linear(survivors, count, centers);
+    return BD_OK;
+  case BD_INIT_RANDOM:
+    bd_start_random(survivors, count, &rng, centers);
+    return BD_OK;
+  default:
+    return swarm_from(work, count, optimum->guess, centers, err);
+  }
+}
+
+static bd_status cluster_from_start(const bd_work *work, const bd_optimum *optimum,
+                                    bd_clusters *clusters, bd_error *err) {
+  *clusters = (bd_clusters){.count = optimum->k};
+  BD_TRY(start(work, optimum, clusters->centers, err));
+  double *history = malloc(LLOYD_MAX * sizeof *history);
+  if (!history) return bd_fail_memory(err, "the trace of the clustering");
+  int steps = bd_lloyd(&work->survivors, clusters, LLOYD_MAX, work->cancel, history);
+  bd_clusters_compact(clusters);
+  bd_trace *trace = &work->result->trace;
+  bd_status status = keep(history, steps, &trace->lloyd, &trace->lloyd_count, err);
+  free(history);
+  if (bd_cancelled(work->cancel)) return bd_fail(err, BD_CANCELLED, "clustering was cancelled");
+  return status;
+}
+
+// --- how far from the optimum -------------------------------------------------------------------
+
+// SSE of the clustering over the best bound of the optimum; 0/0 is 1, without a bound NaN.
+static double optimum_ratio(double sse, double bound) {
+  if (sse <= bound * (1 + SAME)) return 1;
+  return bound > 0 ? sse / bound : (double)NAN;
+}
+
+static void note_optimum(const bd_optimum *optimum, const bd_clusters *clusters,
+                         bd_result *result) {
+  result->sse_cluster = clusters->sse;
+  result->cluster_bound = optimum->bound;
+  result->proved = optimum->proved;
+  result->optimum_ratio = optimum_ratio(clusters->sse, optimum->bound);
+}
+
+bd_status bd_work_cluster(const bd_work *work, bd_clusters *clusters, bd_error *err) {
+  clusters->count = 0;
+  clusters->sse = 0;
+  bd_optimum optimum = {.proved = true};
+  if (work->survivors.count > 0) {
+    int k = (1 << work->setting->bits) - bd_work_zero_level(work);
+    BD_TRY(bd_optimum_approach(&work->survivors, k, work->cancel, &optimum, err));
+    BD_TRY((work->effort == BD_PROVED ? bd_optimum_prove : bd_optimum_bound)(
+        &work->survivors, work->cancel, &optimum, err));
+    *clusters = optimum.clusters;
+    bool exact = optimum.clusters.count < k || optimum.clusters.sse == 0; // one value each
+    if (work->setting->init != BD_OPTIMAL && !exact)
+      BD_TRY(cluster_from_start(work, &optimum, clusters, err));
+  }
+  note_optimum(&optimum, clusters, work->result);
+  return BD_OK;
+}
