@@ -203,9 +203,12 @@ static int find_input(const bd_model_info *info, const char *name) {
   return -1;
 }
 
-static bd_status feed_input(bd_data *data, int input, const bd_tensor *array, bool single,
+static bd_status feed_input(bd_data *data, int input, bd_tensor *array, bool single,
                             bd_error *err) {
   const bd_port *port = &bd_model_about(data->model)->inputs[input];
+  // NumPy has no bfloat16: its patterns come as uint16.
+  if (array->type == BD_TYPE_UINT16 && type_of_port(port) == BD_TYPE_BFLOAT16)
+    array->type = BD_TYPE_BFLOAT16;
   BD_TRY(fit(port, array, single, data->batch, &data->inputs[input], err));
   data->feeds[input] = (feed){array, single};
   return check_transform(&data->transform, &data->inputs[input], port, err);
@@ -222,7 +225,7 @@ static bd_status check_all_fed(const bd_data *data, bd_error *err) {
 }
 
 // An array whose rank is the input's has samples on axis 0; another one is the same in every run.
-static bd_status feed_array(bd_data *data, int input, const bd_tensor *array, bd_error *err) {
+static bd_status feed_array(bd_data *data, int input, bd_tensor *array, bd_error *err) {
   const bd_port *port = &bd_model_about(data->model)->inputs[input];
   bool alone = data->input_count == 1;
   bool single =

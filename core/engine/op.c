@@ -3,9 +3,9 @@
 #include <string.h>
 
 static const bd_op *const parts[] = {
-    bd_ops_unary,  bd_ops_binary,  bd_ops_shape,  bd_ops_move, bd_ops_index,
-    bd_ops_reduce, bd_ops_norm,    bd_ops_conv,   bd_ops_pool, bd_ops_matmul,
-    bd_ops_rnn,    bd_ops_control, bd_ops_resize, bd_ops_make, bd_ops_pad,
+    bd_ops_unary,  bd_ops_binary, bd_ops_shape, bd_ops_move,   bd_ops_index, bd_ops_reduce,
+    bd_ops_norm,   bd_ops_conv,   bd_ops_pool,  bd_ops_matmul, bd_ops_rnn,   bd_ops_control,
+    bd_ops_resize, bd_ops_make,   bd_ops_pad,   bd_ops_quant,
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 

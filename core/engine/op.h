@@ -48,6 +48,6 @@ bd_status bd_op_run(bd_call *call);
 // The table's parts; each ends with a NULL name.
 extern const bd_op bd_ops_unary[], bd_ops_binary[], bd_ops_shape[], bd_ops_move[], bd_ops_index[],
     bd_ops_reduce[], bd_ops_norm[], bd_ops_conv[], bd_ops_pool[], bd_ops_matmul[], bd_ops_rnn[],
-    bd_ops_control[], bd_ops_resize[], bd_ops_make[], bd_ops_pad[];
+    bd_ops_control[], bd_ops_resize[], bd_ops_make[], bd_ops_pad[], bd_ops_quant[];
 
 #endif

@@ -105,6 +105,7 @@ static bd_tensor old_second(const bd_call *call) {
   bd_tensor second = *bd_in(call, 1);
   int rank = bd_in(call, 0)->rank, axis = (int)bd_attr_int(call, "axis", rank - second.rank);
   if (axis < 0) axis += rank;
+  if (strcmp(call->op->name, "PRelu") == 0 && second.rank == 1) axis = 1;
   for (int i = second.rank; call->opset < 7 && i < rank - axis && i < BD_DIMS_MAX; i++) {
     second.dims[i] = 1;
     second.rank++;

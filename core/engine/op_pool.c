@@ -303,14 +303,34 @@ static bd_status infer_unpool(bd_call *call) {
   return bd_out(call, 0, in->type, in->rank, dims);
 }
 
+// Places count within the tensor that was pooled; in a larger output each keeps its coordinates.
+static int64_t unpooled(const bd_tensor *out, const bd_window *w, const int64_t *pooled,
+                        int64_t place) {
+  int64_t at = 0, stride = 1;
+  for (int i = w->spatial - 1; i >= 0; i--) {
+    at += place % pooled[i] * stride;
+    stride *= out->dims[i + 2];
+    place /= pooled[i];
+  }
+  return at + place * stride; // image and channel
+}
+
 static bd_status run_unpool(bd_call *call) {
   const bd_tensor *in = bd_in(call, 0), *places = bd_in(call, 1);
   bd_tensor *out = call->out[0];
+  int64_t pooled[BD_DIMS_MAX];
+  bd_window w;
   if (!out) return BD_OK;
   memset(out->data, 0, bd_tensor_bytes(out));
+  BD_TRY(bd_window_of(call, NULL, &w));
+  for (int i = 0; i < w.spatial; i++) {
+    pooled[i] = (w.in[i] - 1) * w.stride[i] + w.kernel[i] - w.low[i] - w.high[i];
+    if (pooled[i] < 1 && in->count) return bd_bad(call, "its windows do not fit");
+  }
   for (int64_t i = 0; i < in->count; i++) {
-    int64_t at = ((const int64_t *)places->data)[i];
-    if (at < 0 || at >= out->count) return bd_bad(call, "place %lld is outside", (long long)at);
+    int64_t place = ((const int64_t *)places->data)[i];
+    int64_t at = place < 0 ? -1 : unpooled(out, &w, pooled, place);
+    if (at < 0 || at >= out->count) return bd_bad(call, "place %lld is outside", (long long)place);
     ((float *)out->data)[at] = ((const float *)in->data)[i];
   }
   return BD_OK;

@@ -11,7 +11,8 @@ typedef enum mapping {
   ALIGN_CORNERS,
   ASYMMETRIC,
   CROP,
-  HALF_SYMMETRIC
+  HALF_SYMMETRIC,
+  HALF_FOR_NEAREST
 } mapping;
 typedef enum rounding { FLOOR, CEIL, PREFER_FLOOR, PREFER_CEIL } rounding;
 
@@ -37,8 +38,9 @@ static bd_status choice(const bd_call *call, const char *name, const char *const
 
 static bd_status read_modes(const bd_call *call, resize *r) {
   static const char *const hows[] = {"nearest", "linear", "cubic"};
-  static const char *const maps[] = {"half_pixel", "pytorch_half_pixel", "align_corners",
-                                     "asymmetric", "tf_crop_and_resize", "half_pixel_symmetric"};
+  static const char *const maps[] = {
+      "half_pixel",         "pytorch_half_pixel",   "align_corners",       "asymmetric",
+      "tf_crop_and_resize", "half_pixel_symmetric", "tf_half_pixel_for_nn"};
   static const char *const rounds[] = {"floor", "ceil", "round_prefer_floor", "round_prefer_ceil"};
   bool old = call->opset < 11; // Upsample, and Resize 10: as asymmetric and floor
   int how, map, round;
@@ -47,7 +49,7 @@ static bd_status read_modes(const bd_call *call, resize *r) {
   else
     BD_TRY(choice(call, "mode", hows, 3, NEAREST, &how));
   BD_TRY(
-      choice(call, "coordinate_transformation_mode", maps, 6, old ? ASYMMETRIC : HALF_PIXEL, &map));
+      choice(call, "coordinate_transformation_mode", maps, 7, old ? ASYMMETRIC : HALF_PIXEL, &map));
   BD_TRY(choice(call, "nearest_mode", rounds, 4, old ? FLOOR : PREFER_FLOOR, &round));
   if (bd_attr(call, "keep_aspect_ratio_policy") &&
       !bd_attr_is(call, "keep_aspect_ratio_policy", "stretch", true))
@@ -153,8 +155,10 @@ static bd_status infer_resize(bd_call *call) {
 static double source(const resize *r, int axis, int64_t at, int64_t in) {
   double x = (double)at, scale = r->scale[axis], out = (double)r->dims[axis], length = (double)in;
   switch (r->map) {
-  case ALIGN_CORNERS:
-    return out <= 1 ? 0 : x * (length - 1) / (out - 1);
+  case ALIGN_CORNERS: // with the output's length as the scale says it, as in ONNX's reference
+    return out <= 1 ? 0 : x * (length - 1) / (length * scale - 1);
+  case HALF_FOR_NEAREST:
+    return (x + 0.5) / scale;
   case ASYMMETRIC:
     return x / scale;
   case PYTORCH_HALF_PIXEL:
