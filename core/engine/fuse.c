@@ -124,6 +124,7 @@ static bool join_clip(fuser *f, bd_step *conv, const bd_step *next) {
     if (!bound) return false;
     *(i == 1 ? &low : &high) = *bound;
   }
+  if (conv->fusion->eltwise == BD_ELTWISE_RELU && low < 0) low = 0; // it was below 0 no more
   return low <= high && activate(conv, BD_ELTWISE_CLIP, low, high);
 }
 
@@ -132,9 +133,14 @@ static int other_input(const bd_step *step, int slot) {
   return step->in[0] == slot ? step->in[1] : step->in[0];
 }
 
-// Can the step that reads the convolution's output join it? Activations end it.
+// Can the step that reads the convolution's output join it? An activation ends it, but for a clip
+// after a plain Relu.
 static bool join_next(fuser *f, bd_step *conv, const bd_step *next) {
   const char *name = next->op->name;
+  bool clips = strcmp(name, "Clip") == 0 && next->in[0] == conv->out[0];
+  if (conv->fusion->eltwise == BD_ELTWISE_RELU && conv->fusion->alpha <= 0)
+    return clips && join_clip(f, conv, next);
+  if (conv->fusion->eltwise != BD_ELTWISE_NONE) return false;
   bd_call call = {.node = next->node};
   int other = other_input(next, conv->out[0]);
   bool plain_conv = strcmp(conv->op->name, "Conv") == 0;
@@ -142,7 +148,7 @@ static bool join_next(fuser *f, bd_step *conv, const bd_step *next) {
   if (strcmp(name, "Relu") == 0) return activate(conv, BD_ELTWISE_RELU, 0, 0);
   if (strcmp(name, "LeakyRelu") == 0)
     return activate(conv, BD_ELTWISE_RELU, bd_attr_float(&call, "alpha", 0.01f), 0);
-  if (strcmp(name, "Clip") == 0) return next->in[0] == conv->out[0] && join_clip(f, conv, next);
+  if (clips) return join_clip(f, conv, next);
   if (strcmp(name, "Sigmoid") == 0) return activate(conv, BD_ELTWISE_SIGMOID, 0, 0);
   if (strcmp(name, "BatchNormalization") == 0) return open && join_norm(f, conv, next);
   if (strcmp(name, "Mul") == 0)
@@ -202,9 +208,9 @@ static bool alike(const bd_engine *engine, int a, int b) {
 }
 
 static bool fuse_once(fuser *f, bd_block *block, bd_step *conv) {
-  if (conv->fusion->eltwise != BD_ELTWISE_NONE) return false;
   const usage *use = &f->uses[conv->out[0]];
-  if (use->count == 2 && join_swish(f, block, conv)) return true;
+  bool open = conv->fusion->eltwise == BD_ELTWISE_NONE;
+  if (open && use->count == 2 && join_swish(f, block, conv)) return true;
   if (use->count != 1 || use->block != block || use->last->dynamic) return false;
   bd_step *next = use->last;
   if (next->op->flags & BD_OP_CONTROL || next->out_count < 1 || next->out[0] < 0 ||

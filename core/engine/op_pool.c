@@ -34,9 +34,21 @@ static range range_at(const pool *p, int axis, int64_t out) {
 
 typedef enum pool_kind { POOL_MAX, POOL_AVERAGE, POOL_LP } pool_kind;
 
+// The compiler is kept from unrolling what it is to make one vector instruction of.
+__attribute__((always_inline)) static inline void
+take_in(const pool *p, const float *restrict v, pool_kind kind, int lanes, float *restrict so_far) {
+#pragma GCC unroll 1
+  for (int k = 0; k < lanes; k++) {
+    if (kind == POOL_MAX)
+      so_far[k] = so_far[k] > v[k] ? so_far[k] : v[k];
+    else
+      so_far[k] += kind == POOL_AVERAGE ? v[k] : powf(fabsf(v[k]), p->power);
+  }
+}
+
 // One output position: `lanes` results.
-static inline void pool_one(const pool *p, const float *in, const range *r, pool_kind kind,
-                            int lanes, float *out) {
+__attribute__((always_inline)) static inline void
+pool_one(const pool *p, const float *in, const range *r, pool_kind kind, int lanes, float *out) {
   float so_far[16];
   for (int k = 0; k < lanes; k++)
     so_far[k] = kind == POOL_MAX ? -INFINITY : 0;
@@ -47,13 +59,7 @@ static inline void pool_one(const pool *p, const float *in, const range *r, pool
             ((r[0].start + z * p->dilation[0]) * p->in[1] + r[1].start + y * p->dilation[1]) *
                 p->in[2] +
             r[2].start + x * p->dilation[2];
-        const float *v = in + at * lanes;
-        for (int k = 0; k < lanes; k++) {
-          if (kind == POOL_MAX)
-            so_far[k] = so_far[k] > v[k] ? so_far[k] : v[k];
-          else
-            so_far[k] += kind == POOL_AVERAGE ? v[k] : powf(fabsf(v[k]), p->power);
-        }
+        take_in(p, in + at * lanes, kind, lanes, so_far);
       }
   int64_t count = p->with_padding
                       ? r[0].padded * r[1].padded * r[2].padded
@@ -65,8 +71,8 @@ static inline void pool_one(const pool *p, const float *in, const range *r, pool
                                     : powf(so_far[k], 1 / p->power);
 }
 
-static inline void pool_image(const pool *p, const float *in, pool_kind kind, int lanes,
-                              float *out) {
+__attribute__((always_inline)) static inline void
+pool_image(const pool *p, const float *in, pool_kind kind, int lanes, float *out) {
   range r[3];
   for (int64_t z = 0; z < p->out[0]; z++) {
     r[0] = range_at(p, 0, z);

@@ -18,7 +18,8 @@ const fs = require("fs"), ort = require("onnxruntime-node");
 const job = JSON.parse(fs.readFileSync(0, "utf8"));
 (async () => {
   const session = await ort.InferenceSession.create(job.model, {
-    intraOpNumThreads: job.threads, interOpNumThreads: 1, executionMode: "sequential" });
+    intraOpNumThreads: job.threads, interOpNumThreads: 1, executionMode: "sequential",
+    logSeverityLevel: 4 });
   const bytes = fs.readFileSync(job.file), size = job.dims.reduce((a, b) => a * b, 1);
   const all = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   const one = i => session.run({ [job.input]: new ort.Tensor("float32", all.subarray(i * size, (i + 1) * size), job.dims) });
@@ -38,7 +39,7 @@ def runtime_seconds(model, name, x, threads):
                "samples": len(x), "file": f.name}
         environment = dict(os.environ, NODE_PATH=os.path.join(ort.home(), "node_modules"))
         done = subprocess.run(["node", "-e", SCRIPT], input=json.dumps(job).encode(), env=environment,
-                              stdout=subprocess.PIPE, check=True)
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
         return float(done.stdout)
 
 
