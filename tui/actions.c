@@ -247,10 +247,28 @@ static bd_status writable(const bd_ui *ui, bd_error *err) {
   return bd_fail(err, BD_INVALID, "nothing is written: the explorer was started with --read-only");
 }
 
+// A file that this run has not read is replaced at the second time of asking; a script means it.
+static bd_status ask_to_replace(bd_ui *ui, const char *path, bd_error *err) {
+  char name[512];
+  const bd_session *session = ui->desk.session;
+  bool asked = strcmp(ui->replace, path ? path : "") == 0 && ui->asked_to_replace;
+  if (ui->scripted || asked || !bd_session_would_replace(session, path)) return BD_OK;
+  snprintf(ui->replace, sizeof ui->replace, "%s", path ? path : "");
+  ui->asked_to_replace = true;
+  bd_text_escape(name, sizeof name, path ? path : bd_session_config_path(session));
+  return bd_fail(err, BD_INVALID,
+                 "%s is there already and was not read: once more replaces it, "
+                 ":load takes it in",
+                 name);
+}
+
 static bd_status write_config(bd_ui *ui, const char *argument, bd_error *err) {
   char path[512];
+  const char *named = given(argument) ? argument : NULL;
   BD_TRY(writable(ui, err));
-  BD_TRY(bd_session_save(ui->desk.session, given(argument) ? argument : NULL, err));
+  BD_TRY(ask_to_replace(ui, named, err));
+  BD_TRY(bd_session_save(ui->desk.session, named, err));
+  ui->asked_to_replace = false;
   if (!ui->scripted) bd_rescue_forget(ui->desk.session);
   bd_text_escape(path, sizeof path, bd_session_config_path(ui->desk.session));
   bd_desk_say(&ui->desk, "saved %s", path);
@@ -259,9 +277,10 @@ static bd_status write_config(bd_ui *ui, const char *argument, bd_error *err) {
 
 static bd_status load_config(bd_ui *ui, const char *argument, bd_error *err) {
   char path[512];
-  BD_TRY(need(argument, "load takes the path of a config", err));
-  BD_TRY(bd_session_load(ui->desk.session, argument, err));
-  bd_desk_say(&ui->desk, "read %s", bd_text_escape(path, sizeof path, argument));
+  const char *from = given(argument) ? argument : bd_session_config_path(ui->desk.session);
+  BD_TRY(bd_session_load(ui->desk.session, from, err));
+  bd_desk_say(&ui->desk, "read %s",
+              bd_text_escape(path, sizeof path, bd_session_config_path(ui->desk.session)));
   return BD_OK;
 }
 
@@ -309,6 +328,8 @@ static bd_status copy_row(bd_ui *ui, const char *argument, bd_error *err) {
 static bd_status save_screen(bd_ui *ui, const char *argument, bd_error *err) {
   BD_TRY(need(argument, "save-screen takes the path of a file", err));
   BD_TRY(writable(ui, err));
+  if (bd_file_same(argument, bd_model_about(bd_session_model(ui->desk.session))->file))
+    return bd_fail(err, BD_INVALID, "%s: is the model itself: choose another name", argument);
   return bd_script_save_screen(ui, argument, err);
 }
 

@@ -1,6 +1,8 @@
 #include "tui/app.h"
 
+#include "core/base/text.h"
 #include "tui/clipboard.h"
+#include "tui/leave.h"
 #include "tui/rescue.h"
 #include "tui/screen.h"
 #include "tui/script.h"
@@ -88,10 +90,11 @@ static void stop(struct app *app) {
 
 // ^C is the key q; where that asks a question, a second ^C leaves.
 static void interrupt(struct app *app) {
-  if (app->ui->overlay || !bd_session_dirty(app->ui->desk.session)) {
+  if (bd_leave_asks(app->ui) || !bd_session_dirty(app->ui->desk.session)) {
     app->ended_by = SIGINT;
     return;
   }
+  bd_ui_close(app->ui); // a prompt or form is in the way
   bd_ui_try(app->ui, "quit");
   app->changed = app->urgent = true;
 }
@@ -125,9 +128,15 @@ static int sleep_ms(const struct app *app) {
   return app->urgent || left < 0 ? 0 : (int)left;
 }
 
-static void offer_rescue(bd_ui *ui) {
-  if (!bd_rescue_waits(ui->desk.session)) return;
-  bd_desk_say(&ui->desk, "an earlier run left unsaved edits: :rescue takes them back");
+// What an earlier run left: unsaved edits, or a config that was not named.
+static void offer_earlier(bd_ui *ui) {
+  char path[512];
+  const bd_session *session = ui->desk.session;
+  if (bd_rescue_waits(session))
+    bd_desk_say(&ui->desk, "an earlier run left unsaved edits: :rescue takes them back");
+  else if (bd_session_would_replace(session, NULL))
+    bd_desk_say(&ui->desk, "%s is there: :load takes it in",
+                bd_text_escape(path, sizeof path, bd_session_config_path(session)));
 }
 
 // Edits that nobody was asked about are kept for the next run.
@@ -139,7 +148,7 @@ static bd_status run(struct app *app, bd_error *err) {
   struct pollfd files[] = {{STDIN_FILENO, POLLIN, 0},
                            {bd_signals_fd(), POLLIN, 0},
                            {bd_session_wake_fd(app->ui->desk.session), POLLIN, 0}};
-  offer_rescue(app->ui);
+  offer_earlier(app->ui);
   BD_TRY(draw(app, err));
   while (!app->ui->done && !app->ended_by) {
     if (poll(files, 3, sleep_ms(app)) > 0) {

@@ -88,11 +88,7 @@ static void apply(struct form *form, bd_ui *ui) {
 
 // A key while a number is being typed. False: it has another meaning.
 static bool typing_key(struct form *form, const char *key) {
-  if (strcmp(key, "<esc>") == 0) {
-    form->typing = false;
-    form->problem[0] = '\0';
-    return true;
-  }
+  if (strcmp(key, "<esc>") == 0) return false;
   return bd_line_key(&form->line, key);
 }
 

@@ -39,3 +39,7 @@ void bd_leave(bd_ui *ui) {
     ui->done = true;
   }
 }
+
+bool bd_leave_asks(const bd_ui *ui) {
+  return ui->overlay == &question_class;
+}

@@ -5,5 +5,7 @@
 #include "tui/ui.h"
 
 void bd_leave(bd_ui *ui);
+// Is the question on the screen?
+bool bd_leave_asks(const bd_ui *ui);
 
 #endif

@@ -172,11 +172,24 @@ bd_status bd_screen_open(bool mouse, bd_screen **out, bd_error *err) {
   return BD_OK;
 }
 
+// <term.h> declares it, and defines `columns` and some 400 other common words as macros.
+extern char *tigetstr(const char *name);
+
+// A terminal with one screen only would keep what was drawn beside the shell's next lines.
+static void give_back(void) {
+  const char *other_screen = tigetstr("smcup");
+  if (!other_screen || other_screen == (const char *)-1) {
+    erase();
+    refresh();
+  }
+  endwin();
+}
+
 void bd_screen_close(bd_screen *screen) {
   if (!screen) return;
   write_now("\033[?2004l");
   if (screen->mouse) mousemask(0, NULL);
-  endwin();
+  give_back();
   tcsetattr(STDIN_FILENO, TCSADRAIN, &rescue.modes);
   forget_rescue();
   delscreen(screen->terminal);
@@ -188,7 +201,7 @@ void bd_screen_close(bd_screen *screen) {
 void bd_screen_suspend(bd_screen *screen) {
   (void)screen;
   write_now("\033[?2004l");
-  endwin();
+  give_back();
 }
 
 void bd_screen_resume(bd_screen *screen) {

@@ -42,7 +42,9 @@ struct bd_ui {
   char *clipboard;    // text that waits to go to the terminal's clipboard; NULL none. Owned.
   bool redraw;        // the terminal is to be drawn anew, whatever it shows
   bool asked;         // to leave, once, on a screen too small for a question
-  bool done;          // leave
+  char replace[512];  // the config path that was asked about: "" the usual one
+  bool asked_to_replace;
+  bool done; // leave
 };
 
 typedef struct bd_ui_options {

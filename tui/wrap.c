@@ -18,7 +18,8 @@ int bd_wrap(const char *text, int columns) {
   }
   if (at == 0) return next_character(text, 0);
   if (text[at] && text[at] != ' ' && blank > 0) at = blank;
-  while (at > 1 && text[at - 1] == ' ') at--; // no line ends in blanks
+  while (at > 1 && text[at - 1] == ' ')
+    at--; // no line ends in blanks
   return at;
 }
 

@@ -51,6 +51,7 @@ typedef struct bd_slot {
   bd_ticket ticket;          // of the job under way, 0 none
   bd_stage stage;            // its stage
   bool busy, curve_done;
+  bool failed; // no memory for this setting's result: it stays stale
 } bd_slot;
 
 struct bd_session {
@@ -60,7 +61,8 @@ struct bd_session {
   bd_slot *slots;
   bd_dial *saved; // as last saved or loaded
   char *config_path;
-  cJSON *kept; // the config as read: keys that are not ours
+  cJSON *kept;      // the config as read: keys that are not ours
+  bool owns_config; // config_path was read or written by this session
   bd_undo *undo;
 
   bd_insight insight; // of the layer in hand

@@ -27,9 +27,11 @@ static void deliver(bd_session *session, bd_delivery *delivery) {
 
 static void compute_curve(const order *o, bd_delivery *out, const bd_cancel *cancel) {
   bd_setting setting = o->setting;
+  // Only the proved optimum is what `optimal` ends with.
+  bd_effort effort = setting.init == BD_OPTIMAL ? BD_PROVED : BD_QUICK;
   for (setting.bits = 1; setting.bits <= BD_BITS_MAX; setting.bits++) {
     bd_result *result;
-    out->status = bd_quantize(o->index, &setting, BD_QUICK, cancel, &result, &out->error);
+    out->status = bd_quantize(o->index, &setting, effort, cancel, &result, &out->error);
     if (out->status != BD_OK) return;
     out->curve[setting.bits] = result->sqnr_db;
     out->curve_prune = result->sse_prune > 0
@@ -78,7 +80,7 @@ static bool needs(const bd_session *session, int layer, bd_stage stage) {
   case BD_STAGE_INDEX:
     return !state->index;
   case BD_STAGE_QUICK:
-    return state->index && state->stale;
+    return state->index && state->stale && !session->slots[layer].failed;
   case BD_STAGE_PROOF:
     return state->index && !state->stale && state->proving;
   case BD_STAGE_CURVE:
@@ -215,6 +217,7 @@ void bd_jobs_changed(bd_session *session, int layer, bool curve_changed) {
   bd_layer_state *state = &session->states[layer];
   bd_slot *slot = &session->slots[layer];
   slot->generation++;
+  slot->failed = false;
   state->stale = true;
   state->proving = false;
   if (curve_changed) {
@@ -244,12 +247,24 @@ static void take_index(bd_session *session, bd_delivery *delivery) {
   delivery->index = NULL;
 }
 
+// The next bd_session_notice.
+static void say(bd_session *session, const char *text) {
+  pthread_mutex_lock(&session->lock);
+  free(session->notice);
+  session->notice = strdup(text);
+  pthread_mutex_unlock(&session->lock);
+}
+
 static void take_result(bd_session *session, bd_delivery *delivery) {
   bd_layer_state *state = &session->states[delivery->layer];
   bd_slot *slot = &session->slots[delivery->layer];
-  state->stale = false;
   state->proving = false;
-  if (delivery->status != BD_OK) return; // no memory: the earlier result stays
+  if (delivery->status != BD_OK) { // what is shown stays, and stays marked as of an earlier setting
+    slot->failed = state->stale;
+    say(session, delivery->error.text);
+    return;
+  }
+  state->stale = false;
   bd_result_free(slot->result);
   slot->result = delivery->result;
   state->result = slot->result;
@@ -296,7 +311,8 @@ int bd_jobs_pending(const bd_session *session) {
   for (int layer = 0; layer < session->count; layer++) {
     const bd_layer_state *state = &session->states[layer];
     if (state->refused) continue;
-    pending += !state->index + state->stale + state->proving + !session->slots[layer].curve_done;
+    pending += !state->index + (state->stale && !session->slots[layer].failed) + state->proving +
+               !session->slots[layer].curve_done;
   }
   return pending;
 }
@@ -307,9 +323,7 @@ static void check(void *arg, const bd_cancel *cancel) {
   bd_session *session = arg;
   bd_error err;
   if (bd_cancelled(cancel) || bd_model_check(session->model, &err) == BD_OK) return;
-  pthread_mutex_lock(&session->lock);
-  session->notice = strdup(err.text);
-  pthread_mutex_unlock(&session->lock);
+  say(session, err.text);
   if (write(session->wake[1], "", 1) < 0) return;
 }
 

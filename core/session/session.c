@@ -1,14 +1,13 @@
 #include "core/session/config.h"
 #include "core/session/internal.h"
 
-#include "core/base/json.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void reset_states(bd_session *session, const bd_dial *dials) {
@@ -43,8 +42,6 @@ static bd_status open_parts(bd_session *session, const char *config_path, int th
   if (!session->states || !session->slots || !session->saved || !session->undo ||
       !session->config_path)
     return bd_fail_memory(err, "the layer table");
-  // The dials are read already; what is kept is what this version does not know.
-  if (config_path) BD_TRY(bd_json_read(config_path, &session->kept, err));
   if (pipe2(session->wake, O_CLOEXEC | O_NONBLOCK) != 0) {
     session->wake[0] = session->wake[1] = -1;
     return bd_fail(err, BD_FAILED, "no pipe can be opened: %s", strerror(errno));
@@ -134,6 +131,7 @@ bd_totals bd_session_totals(const bd_session *session) {
   bd_totals totals = {0};
   for (int i = 0; i < session->count; i++) {
     const bd_layer_state *state = &session->states[i];
+    totals.stale += state->result && state->stale;
     if (state->result)
       bd_totals_add(&totals, state->result, bd_index_stats(state->index));
     else if (!state->refused)
@@ -266,15 +264,14 @@ bd_status bd_session_save(bd_session *session, const char *path, bd_error *err) 
   bd_dial *dials = copy_dials(session);
   if (!dials) return bd_fail_memory(err, "the config");
   bd_totals totals = bd_session_totals(session);
-  bool settled = totals.missing == 0;
-  for (int i = 0; i < session->count; i++)
-    settled &= !session->states[i].stale;
+  bool settled = totals.missing == 0 && totals.stale == 0;
   bd_status status = bd_config_write(path ? path : session->config_path, session->model, dials,
                                      settled ? &totals : NULL, session->kept, err);
   free(dials);
   if (status != BD_OK) return status;
   remember_path(session, path);
   mark_saved(session);
+  session->owns_config = true;
   return BD_OK;
 }
 
@@ -285,22 +282,46 @@ static int *all_layers(const bd_session *session) {
   return layers;
 }
 
+// False where memory ran out on the way.
+static bool take_dials(bd_session *session, const int *layers, const bd_dial *dials) {
+  bd_session_edit(session, layers, dials, session->count, "load of a config");
+  for (int i = 0; i < session->count; i++)
+    if (!session->states[i].refused && !same_dial(&session->states[i].dial, &dials[i]))
+      return false;
+  return true;
+}
+
 bd_status bd_session_load(bd_session *session, const char *path, bd_error *err) {
   bd_dial *dials = copy_dials(session);
   int *layers = all_layers(session);
   cJSON *kept = NULL;
   bd_status status = dials && layers ? BD_OK : bd_fail_memory(err, "the config");
   if (status == BD_OK) status = bd_config_read(path, session->model, dials, &kept, err);
+  if (status == BD_OK && !take_dials(session, layers, dials))
+    status = bd_fail_memory(err, "the config");
   if (status == BD_OK) {
-    cJSON_Delete(session->kept);
-    session->kept = kept;
-    bd_session_edit(session, layers, dials, session->count, "load of a config");
+    bd_session_keep(session, kept);
     remember_path(session, path);
     mark_saved(session);
+  } else {
+    cJSON_Delete(kept);
   }
   free(dials);
   free(layers);
   return status;
+}
+
+void bd_session_keep(bd_session *session, cJSON *config) {
+  cJSON_Delete(session->kept);
+  session->kept = config;
+  session->owns_config = true;
+}
+
+bool bd_session_would_replace(const bd_session *session, const char *path) {
+  if (!path) path = session->config_path;
+  struct stat info;
+  bool own = session->owns_config && strcmp(path, session->config_path) == 0;
+  return !own && stat(path, &info) == 0 && S_ISREG(info.st_mode);
 }
 
 const char *bd_session_config_path(const bd_session *session) {

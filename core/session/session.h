@@ -7,6 +7,8 @@
 
 #include "core/study/study.h"
 
+#include <cjson/cJSON.h>
+
 typedef struct bd_session bd_session;
 
 // What an edit changes. Marks, cursor and zoom are a viewer's.
@@ -68,5 +70,10 @@ bool bd_session_dirty(const bd_session *session);
 bd_status bd_session_save(bd_session *session, const char *path, bd_error *err);
 bd_status bd_session_load(bd_session *session, const char *path, bd_error *err);
 const char *bd_session_config_path(const bd_session *session); // what save(NULL) writes
+// The config that the first dials came from, as bd_config_read kept it: its unknown keys stay, and
+// saving over it is no surprise. Taken over.
+void bd_session_keep(bd_session *session, cJSON *config);
+// Would saving there replace a file that this session has neither read nor written?
+bool bd_session_would_replace(const bd_session *session, const char *path);
 
 #endif

@@ -33,6 +33,7 @@ typedef struct bd_totals {
   double ratio;                         // bytes_float / bytes
   double sse, energy, sqnr_db;
   int layers, missing; // with a result; without one yet (and not refused)
+  int stale;           // of those with a result: it belongs to an earlier setting
 } bd_totals;
 void bd_totals_add(bd_totals *totals, const bd_result *result, const bd_stats *stats);
 void bd_totals_close(bd_totals *totals);

@@ -114,6 +114,46 @@ def test_renamed_tensors_are_refused_with_the_nearest_name():
         refused(2, "quantize", other, "--config", model + ".bitdial.json", says=(old, "nearest", new))
 
 
+def test_a_model_with_more_layers_is_refused():
+    with folder() as d:
+        model = copy_sample(d)
+        explore(model, ["-", ":wait", ":w"], d)
+        path = model + ".bitdial.json"
+        config = json.load(open(path))
+        left_out = config["layers"].pop()
+        config["model"]["sha256"] = "0" * 64
+        json.dump(config, open(path, "w"))
+        refused(2, "quantize", model, "--config", path, says=("not listed", left_out["tensor"]))
+        config["layers"].append(left_out)
+        del config["layers"][0]["sha256"]
+        json.dump(config, open(path, "w"))
+        refused(2, "quantize", model, "--config", path, says=config["layers"][0]["tensor"])
+        del config["model"]["sha256"]  # written by hand: names are enough
+        json.dump(config, open(path, "w"))
+        assert run("quantize", model, "--config", path)[0] == 0
+
+
+def test_a_model_that_changed_while_open_is_not_saved_for():
+    with folder() as d:
+        model = copy_sample(d)
+        script = os.path.join(d, "s.txt")
+        fifo = os.path.join(d, "fifo")
+        os.mkfifo(fifo)
+        with open(script, "w") as f:
+            f.write("-\n:wait\n:save-screen %s\n:w\n" % fifo)
+        import subprocess
+        from tap import PROGRAM
+        child = subprocess.Popen([PROGRAM, model, "--script", script], stderr=subprocess.PIPE)
+        with open(fifo) as shown:  # the explorer stands here until the screen is read
+            with open(model, "r+b") as f:
+                f.seek(100)
+                f.write(b"changed")
+            shown.read()
+        err = child.communicate(timeout=60)[1].decode()
+        assert child.returncode == 2 and "has changed" in err, (child.returncode, err)
+        assert not os.path.exists(model + ".bitdial.json")
+
+
 def test_the_same_weights_in_another_file_are_taken():
     with folder() as d:
         model = copy_sample(d)

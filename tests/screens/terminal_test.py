@@ -77,6 +77,41 @@ def quits_at_once_without_edits(place):
 
 
 @test
+def an_interrupt_in_a_prompt_or_form_asks_first(place):
+    for keys in ("/", ":", "\r", "?"):
+        terminal = place.start()
+        terminal.type("-")
+        wait_for_bits(terminal, 7)
+        terminal.type(keys)
+        terminal.type("\x03")
+        terminal.wait_for("unsaved edits")
+        terminal.type("q")
+        leaves(terminal, 0)
+
+
+@test
+def a_config_that_was_not_read_is_replaced_at_the_second_asking(place):
+    terminal = place.start()
+    terminal.type("-")
+    wait_for_bits(terminal, 7)
+    terminal.type("w")
+    terminal.wait_for("saved")
+    terminal.type("q")
+    leaves(terminal, 0)
+    first = open(place.config()).read()
+    terminal = place.start()
+    terminal.wait_for(":load takes it in")
+    terminal.type("--w")
+    terminal.wait_for("once more replaces it")
+    assert open(place.config()).read() == first
+    terminal.type("w")
+    terminal.wait_for("saved")
+    assert open(place.config()).read() != first
+    terminal.type("q")
+    leaves(terminal, 0)
+
+
+@test
 def a_dial_is_shown_with_its_result(place):
     terminal = place.start()
     terminal.wait_for("4.0")

@@ -42,8 +42,10 @@ void bd_options_help(const bd_subcommand *command);
 
 // One dial a layer, from --config, the setting options and --layer, in that order. Also where the
 // model has no layers; the caller frees *dials.
+// *kept gets the config as read (NULL where none was named; the caller deletes it); kept may be
+// NULL.
 bd_status bd_options_dials(const bd_options *options, const bd_model *model, bd_dial **dials,
-                           bd_error *err);
+                           cJSON **kept, bd_error *err);
 // The same, settings alone.
 bd_status bd_options_settings(const bd_options *options, const bd_model *model,
                               bd_setting **settings, bd_error *err);

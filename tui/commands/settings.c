@@ -68,11 +68,11 @@ static bd_status apply_layer(const char *text, const bd_model *model, bd_dial *d
 }
 
 static bd_status apply_all(const bd_options *options, const bd_model *model, bd_dial *dials,
-                           bd_error *err) {
+                           cJSON **kept, bd_error *err) {
   int count = bd_model_layer_count(model);
   for (int i = 0; i < count; i++)
     dials[i] = (bd_dial){bd_setting_default(), false};
-  if (options->config) BD_TRY(bd_config_read(options->config, model, dials, NULL, err));
+  if (options->config) BD_TRY(bd_config_read(options->config, model, dials, kept, err));
   for (int i = 0; i < count; i++)
     BD_TRY(apply_fields(options, &dials[i].setting, err));
   for (int i = 0; i < options->layer_count; i++)
@@ -81,20 +81,25 @@ static bd_status apply_all(const bd_options *options, const bd_model *model, bd_
 }
 
 bd_status bd_options_dials(const bd_options *options, const bd_model *model, bd_dial **dials,
-                           bd_error *err) {
+                           cJSON **kept, bd_error *err) {
+  if (kept) *kept = NULL;
   *dials = calloc((size_t)bd_model_layer_count(model) + 1, sizeof **dials);
   if (!*dials) return bd_fail_memory(err, "the settings");
-  bd_status status = apply_all(options, model, *dials, err);
+  bd_status status = apply_all(options, model, *dials, kept, err);
   if (status == BD_OK) return BD_OK;
   free(*dials);
   *dials = NULL;
+  if (kept) {
+    cJSON_Delete(*kept);
+    *kept = NULL;
+  }
   return status;
 }
 
 bd_status bd_options_settings(const bd_options *options, const bd_model *model,
                               bd_setting **settings, bd_error *err) {
   bd_dial *dials;
-  BD_TRY(bd_options_dials(options, model, &dials, err));
+  BD_TRY(bd_options_dials(options, model, &dials, NULL, err));
   int count = bd_model_layer_count(model);
   *settings = calloc((size_t)count + 1, sizeof **settings);
   for (int i = 0; *settings && i < count; i++)
@@ -130,13 +135,18 @@ bd_status bd_options_model(const bd_options *options, bd_model **model, bd_error
 bd_status bd_options_session(const bd_options *options, bd_session **session, bd_error *err) {
   bd_model *model;
   bd_dial *dials;
+  cJSON *kept;
   BD_TRY(bd_options_model(options, &model, err));
-  bd_status status = bd_options_dials(options, model, &dials, err);
+  bd_status status = bd_options_dials(options, model, &dials, &kept, err);
   if (status != BD_OK) {
     bd_model_close(model);
     return status;
   }
   status = bd_session_new(model, dials, options->config, options->threads, session, err);
   free(dials);
+  if (status == BD_OK && kept)
+    bd_session_keep(*session, kept);
+  else
+    cJSON_Delete(kept);
   return status;
 }
