@@ -360,13 +360,14 @@ static bd_status compile_if(compiler *c, scope *where, bd_step *step) {
     if (value->count == 1) return inline_branch(c, where, step, bd_tensor_integer(value, 0) != 0);
   }
   BD_TRY(connect(c, where, step));
+  if (!bd_block_add(where->block, step, -1)) return no_memory(c); // owns its blocks from here on
   BD_TRY(compile_block(c, where, step, 0, "then_branch", 0));
   BD_TRY(compile_block(c, where, step, 1, "else_branch", 0));
   if (step->blocks[0]->output_count < step->out_count ||
       step->blocks[1]->output_count < step->out_count)
     return missing_branch(c, step, "output of that number in a branch");
   agree(c->engine, step);
-  return bd_block_add(where->block, step, -1) ? BD_OK : no_memory(c);
+  return BD_OK;
 }
 
 static bd_status compile_control(compiler *c, scope *where, bd_step *step) {
@@ -374,6 +375,7 @@ static bd_status compile_control(compiler *c, scope *where, bd_step *step) {
   step->dynamic = true;
   if (strcmp(step->op->name, "If") == 0) return compile_if(c, where, step);
   BD_TRY(connect(c, where, step));
+  if (!bd_block_add(where->block, step, -1)) return no_memory(c);
   bool loop = strcmp(step->op->name, "Loop") == 0;
   BD_TRY(compile_block(c, where, step, 0, "body", loop ? 2 : 0));
   bd_call call = {.node = step->node, .err = c->err};
@@ -383,7 +385,7 @@ static bd_status compile_control(compiler *c, scope *where, bd_step *step) {
                  step->out_count > body->output_count - 1
            : step->in_count != body->input_count || step->out_count > body->output_count)
     return bd_bad(&call, "its inputs and outputs do not fit its body's");
-  return bd_block_add(where->block, step, -1) ? BD_OK : no_memory(c);
+  return BD_OK;
 }
 
 // --- the whole -----------------------------------------------------------------------------------

@@ -11,8 +11,6 @@ static bd_call call_of(const bd_step *step, bd_error *err) {
   return (bd_call){.op = step->op, .node = step->node, .err = err};
 }
 
-// A value that is written while the graphs run must not be freed or overwritten under its reader:
-// copies go by way of a fresh block where source and target could be the same run memory.
 static bd_status copy_out(bd_run *run, const bd_step *step, int from, int to, bd_error *err) {
   return to < 0 ? BD_OK : bd_run_copy(run, &run->tensors[from], to, step->node, err);
 }
@@ -152,6 +150,7 @@ typedef struct loop {
 static bd_status loop_once(loop *l, int64_t iteration, bool *going) {
   bd_run *run = l->run;
   const bd_block *body = l->body;
+  if (bd_cancelled(run->cancel)) return BD_CANCELLED; // the body may be empty
   *(int64_t *)run->tensors[body->inputs[0]].data = iteration;
   *(uint8_t *)run->tensors[body->inputs[1]].data = 1;
   BD_TRY(bd_run_block(run, body, l->err));
