@@ -117,7 +117,7 @@ def test_a_corrupt_picture_is_named():
         os.remove(os.path.join(d, "bad.jpg"))
         with open(os.path.join(d, "labels.csv"), "w") as f:
             f.write(f"file,class\n{names[0]},5000\n")
-        refused(2, "eval", model, "--data", d, says=("5000", "1000 classes"))
+        refused(2, "eval", model, "--data", d, "--bits", "32", says=("5000", "1000 classes"))
 
 
 def test_what_does_not_fit_says_both():
