@@ -85,6 +85,16 @@ static void draw_fields(struct sheet *sheet) {
   }
 }
 
+// What the panels show, in words.
+static void draw_signs(struct sheet *sheet) {
+  sheet->line++;
+  bd_print(sheet->area, 1, next_row(sheet), BD_ROLE_HEADER, "what the panels show");
+  for (int i = 0; i < bd_view_count(); i++) {
+    const bd_view_class *view = bd_view_at(i);
+    if (view->signs) draw_entry(sheet, "", view->name, view->signs);
+  }
+}
+
 // Every line of the help; returns how many there are.
 static int draw_lines(bd_area area, int top) {
   struct sheet sheet = {area, top, 0};
@@ -98,6 +108,7 @@ static int draw_lines(bd_area area, int top) {
     panel = row.panel;
     draw_command(&sheet, row);
   }
+  draw_signs(&sheet);
   return sheet.line;
 }
 

@@ -246,16 +246,16 @@ static bd_area part(bd_area screen, bd_rect rect) {
 static void draw_title(const bd_ui *ui, int panel, bd_area area) {
   const bd_view_class *view = ui->classes[panel];
   char more[512] = "";
-  if (view->title) view->title(ui->views[panel], &ui->desk, ui->ascii, more, sizeof more);
   bd_rule(area, 0, 0, area.columns, false, BD_ROLE_RULE);
   int taken = 3 + bd_show_columns(view->name);
   int tabs = bd_tabs_in(ui, panel) ? bd_tabs_draw(ui, area, taken) : 0;
   bd_area text = bd_area_part(area, 1, 0, area.columns - 2 - tabs, 1);
   bd_role role = panel == ui->focus ? BD_ROLE_FOCUS : BD_ROLE_TITLE;
-  int column = bd_printf(text, 0, 0, role, " %s ", view->name);
+  int column = bd_printf(text, 0, 0, role, " %s ", view->name), room = text.columns - column - 2;
+  if (view->title) view->title(ui->views[panel], &ui->desk, ui->ascii, room, more, sizeof more);
   if (!more[0]) return;
   column = bd_print(text, column, 0, BD_ROLE_TEXT, " ");
-  column = bd_print_fit(text, column, 0, text.columns - column - 1, BD_ROLE_TEXT, more);
+  column = bd_print_fit(text, column, 0, room, BD_ROLE_TEXT, more);
   bd_put(text, column, 0, ' ', BD_ROLE_TEXT);
 }
 

@@ -60,6 +60,9 @@ void bd_rule(bd_area area, int column, int row, int length, bool vertical, bd_ro
 uint32_t bd_glyph_bar(const bd_canvas *canvas, int eighths);
 uint32_t bd_glyph_row(const bd_canvas *canvas, int eighths);
 uint32_t bd_glyph_shade(const bd_canvas *canvas, int level); // 0..4
+// A piece of an outline that joins these sides of its cell (or-ed): ┏ is down and right.
+enum { BD_EDGE_UP = 1, BD_EDGE_DOWN = 2, BD_EDGE_LEFT = 4, BD_EDGE_RIGHT = 8 };
+uint32_t bd_glyph_edge(const bd_canvas *canvas, unsigned sides);
 // Named single glyphs: cursor ▸, check ✓, ellipsis …, dash –, minus −, tick ┴, arrow →, dot ·,
 // lock ▣, mark ●, up ▲, down ▼, at most ≤, dashed ╌. One table.
 typedef enum bd_sign {

@@ -60,7 +60,7 @@ static void natural_widths(const bd_longest *longest, bd_plan *plan) {
   plan->width[BD_COLUMN_TENSOR] = clamp(longest->tensor, 6, NAME_WANTED);
   plan->width[BD_COLUMN_OP] = clamp(longest->op, 4, 9);
   plan->width[BD_COLUMN_SHAPE] = clamp(longest->shape, 5, 20);
-  plan->width[BD_COLUMN_WEIGHTS] = clamp(longest->weights, 6, 15);
+  plan->width[BD_COLUMN_WEIGHTS] = clamp(longest->weights, 7, 15);
 }
 
 // Gives what is free to a column, up to `most`.

@@ -16,8 +16,10 @@ enum {
   CURVE_ROWS_MOST = 12,
   BAR_MOST = 72,
   METHOD_LABEL = 14, // of the table: pointer, name, blank
-  TABLE_STEP = 4,    // cells that a bit width needs at least
-  LINES_ABOVE = 3,   // total, parts, optimum: they stay above the table
+  WHOLE_LABEL = 20,  // where there is room for whole names and a decimal
+  WHOLE_FROM = WHOLE_LABEL + BD_BITS_MAX * 5,
+  TABLE_STEP = 4,  // cells that a bit width needs at least
+  LINES_ABOVE = 3, // total, parts, optimum: they stay above the table
   BARS_LEAST = 4,
 };
 
@@ -44,16 +46,24 @@ static int pair(bd_area row, int at, const char *name, bd_role role, const char 
   return at + columns + 3;
 }
 
+// The same of a value of the result: marked while a new one is computed.
+static int result_pair(const bd_layer_state *state, bd_area row, int at, const char *name,
+                       bd_role role, const char *value) {
+  char marked[2 * BD_SHOW_SIZE];
+  snprintf(marked, sizeof marked, "%s%s", bd_stale_mark(state), value);
+  return pair(row, at, name, state->stale ? BD_ROLE_STALE : role, marked);
+}
+
 static void draw_total(const bd_layer_state *state, bd_area row) {
   const bd_result *result = state->result;
-  char sqnr[BD_SHOW_SIZE], total[BD_SHOW_SIZE + 1], value[BD_SHOW_SIZE];
-  bd_role role = state->stale ? BD_ROLE_STALE : BD_ROLE_TITLE;
-  snprintf(total, sizeof total, "%s%s", state->stale ? "~" : "",
-           bd_show_sqnr(sqnr, result->sqnr_db));
-  int at = pair(row, 0, "total", role, total);
-  at = pair(row, at, "max error", BD_ROLE_TEXT, bd_show_value(value, result->max_error));
+  char value[BD_SHOW_SIZE];
+  bool levels = result->level_count > 0;
+  int at = result_pair(state, row, 0, "total", BD_ROLE_TITLE, bd_show_sqnr(value, result->sqnr_db));
+  bd_show_value(value, result->max_error);
+  at = result_pair(state, row, at, "max error", BD_ROLE_TEXT, value);
   bd_show_levels(value, sizeof value, result);
-  pair(row, at, "levels", BD_ROLE_TEXT, value);
+  at = result_pair(state, row, at, levels ? "levels" : "weights", BD_ROLE_TEXT, value);
+  if (state->stale) bd_print_whole(row, at, 0, BD_ROLE_STALE, "~ of the setting before");
 }
 
 typedef struct part {
@@ -71,14 +81,17 @@ static void get_parts(const bd_result *result, part parts[PARTS]) {
   parts[2] = (part){"map", result->sse_map, 1, BD_ROLE_LEVEL};
 }
 
-static char *show_part(char out[BD_SHOW_SIZE], const part *of, double sse, bool exact) {
-  double percent = of->sse / sse * 100;
-  snprintf(out, BD_SHOW_SIZE, "%s %s%.*f%%", of->name, percent <= -0.05 ? "−" : "", exact,
-           fabs(percent));
+static char *show_part(char out[BD_SHOW_SIZE], const part *of, const bd_layer_state *state,
+                       bool exact) {
+  double percent = of->sse / state->result->sse * 100;
+  snprintf(out, BD_SHOW_SIZE, "%s %s%s%.*f%%", of->name, bd_stale_mark(state),
+           percent <= -0.05 ? "−" : "", exact, fabs(percent));
   return out;
 }
 
-static void draw_split(const bd_result *result, bd_area row) {
+static void draw_split(const bd_layer_state *state, bd_area row) {
+  const bd_result *result = state->result;
+  bd_role role = state->stale ? BD_ROLE_STALE : BD_ROLE_TEXT;
   part parts[PARTS];
   char text[BD_SHOW_SIZE];
   bool wide = row.columns >= 48;
@@ -89,7 +102,7 @@ static void draw_split(const bd_result *result, bd_area row) {
   }
   for (int i = 0, at = 0; i < PARTS; i++) {
     bd_put(row, at, 0, bd_glyph_shade(row.canvas, parts[i].shade), parts[i].role);
-    at = bd_print(row, at + 2, 0, BD_ROLE_TEXT, show_part(text, &parts[i], result->sse, wide));
+    at = bd_print(row, at + 2, 0, role, show_part(text, &parts[i], state, wide));
     at += wide ? 3 : 1;
   }
 }
@@ -110,13 +123,15 @@ static void draw_stack(const bd_result *result, bd_area row) {
   }
 }
 
-static void draw_stored(const bd_result *result, bd_area row) {
+static void draw_stored(const bd_layer_state *state, bd_area row) {
+  const bd_result *result = state->result;
   char text[BD_SHOW_SIZE];
-  int at = pair(row, 0, "stored", BD_ROLE_TEXT, bd_text_bytes(text, sizeof text, result->bytes));
+  bd_text_bytes(text, sizeof text, result->bytes);
+  int at = result_pair(state, row, 0, "stored", BD_ROLE_TEXT, text);
   snprintf(text, sizeof text, "%.2f", result->bits_per_weight);
-  at = pair(row, at, "bits/w", BD_ROLE_TEXT, text);
+  at = result_pair(state, row, at, "bits/w", BD_ROLE_TEXT, text);
   snprintf(text, sizeof text, "%.2f", result->entropy_bits);
-  pair(row, at, "entropy", BD_ROLE_TEXT, text);
+  result_pair(state, row, at, "entropy", BD_ROLE_TEXT, text);
 }
 
 // --- SQNR at 1 to 8 bits ------------------------------------------------------------------------
@@ -147,7 +162,8 @@ static int curve_at(const bit_curve *curve, int bits) {
 
 static bit_curve get_curve(const bd_layer_state *state, const bd_insight *insight, int columns) {
   bit_curve curve = {.state = state, .insight = insight, .top = 1};
-  curve.label = insight ? METHOD_LABEL : CURVE_LABEL;
+  int label = columns >= WHOLE_FROM ? WHOLE_LABEL : METHOD_LABEL;
+  curve.label = insight ? label : CURVE_LABEL;
   int step = (columns - curve.label) / BD_BITS_MAX;
   curve.step = step > 8 ? 8 : step;
   for (int bits = 1; bits <= BD_BITS_MAX; bits++)
@@ -169,7 +185,7 @@ static void draw_bits(const bit_curve *curve, bd_area row) {
 static void draw_db(const bit_curve *curve, bd_area row, int bits, double db, bd_role role) {
   int end = curve_at(curve, bits) + curve->step - 1;
   char text[BD_SHOW_SIZE] = "·";
-  if (isinf(db)) snprintf(text, sizeof text, curve->step >= 6 ? "exact" : "inf");
+  if (isinf(db)) snprintf(text, sizeof text, bd_canvas_ascii(row.canvas) ? "ex" : "∞");
   if (isfinite(db))
     snprintf(text, sizeof text, "%s%.*f", db <= -0.05 ? "−" : "", curve->step >= 5, fabs(db));
   bd_print_right(row, end, 0, isnan(db) ? BD_ROLE_DIM : role, text);
@@ -196,10 +212,9 @@ static double best_at(const bd_insight *insight, int bits) {
 static void draw_method(const bit_curve *curve, int method, bd_area row) {
   const bd_setting *setting = &curve->state->dial.setting;
   bool current = method == (int)setting->method;
-  char name[64];
   if (current) bd_put(row, 0, 0, bd_glyph_sign(row.canvas, BD_SIGN_CURSOR), BD_ROLE_TITLE);
-  bd_print(row, 2, 0, current ? BD_ROLE_TITLE : BD_ROLE_TEXT,
-           bd_show_short(name, sizeof name, methods()->choices[method].name, METHOD_LABEL - 3));
+  bd_print_start(bd_area_part(row, 2, 0, curve->label - 3, 1), 0, 0,
+                 current ? BD_ROLE_TITLE : BD_ROLE_TEXT, methods()->choices[method].name);
   for (int bits = 1; bits <= BD_BITS_MAX; bits++) {
     double db = curve->insight->methods[method][bits];
     if (isnan(db) && current) db = curve->state->curve[bits]; // known sooner
@@ -219,7 +234,9 @@ static void draw_table(const bit_curve *curve, bd_area area) {
   for (int i = 0; i < count && i < BD_METHODS_MAX; i++)
     draw_method(curve, i, bd_area_part(area, 0, i, area.columns, 1));
   int at = bd_print(area, 2, count, BD_ROLE_GOOD, "*");
-  bd_print_start(area, at + 1, count, BD_ROLE_DIM, "the best SQNR (dB) at these bits");
+  bd_print_start(area, at + 1, count, BD_ROLE_DIM,
+                 bd_canvas_ascii(area.canvas) ? "best SQNR (dB) at these bits; ex no error"
+                                              : "best SQNR (dB) at these bits; ∞ no error");
 }
 
 static void draw_curve_bars(const bit_curve *curve, bd_area rows) {
@@ -276,9 +293,9 @@ static void draw_layer(const bd_layer_state *state, const bd_insight *insight, b
   int row = 0, rows = area.rows - (insight ? table_rows() - 2 : 0); // as if it were two rows
   draw_total(state, line(area, row++));
   if (rows >= 6 && result->sse > 0) draw_stack(result, line(area, row++));
-  draw_split(result, line(area, row++));
+  draw_split(state, line(area, row++));
   if (rows == 3 || rows >= 5) bd_draw_optimum(state, line(area, row++));
-  if (rows >= 7) draw_stored(result, line(area, row++));
+  if (rows >= 7) draw_stored(state, line(area, row++));
   if (rows >= 11) row++;
   int left = rows - row;
   left = left > CURVE_ROWS_MOST + 2 ? CURVE_ROWS_MOST + 2 : left;
@@ -317,4 +334,8 @@ const bd_view_class bd_error_view = {
     .draw = draw,
     .wants = wants,
     .copy = copy,
+    .signs = "The squared error in three parts: of pruning, of the K-means clusters, and of moving "
+             "their centres onto the grid. merged: centres that fell on one level of the grid, so "
+             "that codes stay unused. A ~ marks a number of the setting before: the new one is "
+             "being computed.",
 };

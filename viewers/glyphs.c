@@ -25,6 +25,15 @@ static const twin shades[5] = {
     {' ', ' '}, {0x2591, ':'}, {0x2592, '%'}, {0x2593, '+'}, {0x2588, '#'},
 };
 
+// Edges by the sides that they join: up 1, down 2, left 4, right 8. Heavy lines, for neither rules
+// nor bars look like them; in ASCII too an edge shares no character with a bar.
+static const twin edges[16] = {
+    {' ', ' '},    {0x2579, '\''}, {0x257b, ','}, {0x2503, '|'}, // ╹ ╻ ┃
+    {0x2578, '~'}, {0x251b, '\''}, {0x2513, ','}, {0x252b, '|'}, // ╸ ┛ ┓ ┫
+    {0x257a, '~'}, {0x2517, '\''}, {0x250f, ','}, {0x2523, '|'}, // ╺ ┗ ┏ ┣
+    {0x2501, '~'}, {0x253b, '\''}, {0x2533, ','}, {0x254b, '|'}, // ━ ┻ ┳ ╋
+};
+
 static const twin signs[BD_SIGN_COUNT] = {
     [BD_SIGN_CURSOR] = {0x25b8, '>'},   // ▸
     [BD_SIGN_CHECK] = {0x2713, '='},    // ✓
@@ -63,6 +72,10 @@ uint32_t bd_glyph_shade(const bd_canvas *canvas, int level) {
   return pick(shades, 5, level, canvas);
 }
 
+uint32_t bd_glyph_edge(const bd_canvas *canvas, unsigned sides) {
+  return pick(edges, 16, (int)(sides & 15), canvas);
+}
+
 uint32_t bd_glyph_sign(const bd_canvas *canvas, bd_sign sign) {
   return pick(signs, BD_SIGN_COUNT, (int)sign, canvas);
 }
@@ -79,6 +92,7 @@ char bd_glyph_ascii(uint32_t glyph) {
   if (!ascii) ascii = find(bars, 9, glyph);
   if (!ascii) ascii = find(rows, 9, glyph);
   if (!ascii) ascii = find(shades, 5, glyph);
+  if (!ascii) ascii = find(edges, 16, glyph);
   return ascii ? ascii : '?';
 }
 

@@ -14,9 +14,9 @@
 enum {
   ZOOM_MOST = 12,
   DEVIATIONS = 8, // the window at first: so far to each side of the mean, where weights are
-  NEARLY = 6,     // eighths of a cell
   LEGEND_WIDTH = 25,
   LEGEND_FROM = 76,
+  NAME_LEAST = 12, // columns of a name in the title
 };
 
 struct bd_view {
@@ -116,27 +116,43 @@ static void draw_bar(const chart *plot, int column) {
   }
 }
 
-// The outline of what was there. Above a bar the space between is shaded lightly. Within a bar the
-// edge's cell keeps a gap above it, so that it is seen without colour too; where both nearly agree
-// the bar alone is shown.
+// The row, from below, that the outline runs in: the nearest cell edge, so that it shows above a
+// bar only where it is half a cell higher. -1: nothing there, or outside the plot.
+static int edge_row(const chart *plot, int column) {
+  if (column < 0 || column >= plot->density->columns) return -1;
+  int before = height(plot, plot->density->before[column]);
+  return before == 0 ? -1 : before < 8 ? 0 : (before + 4) / 8 - 1;
+}
+
+// Which sides the outline joins in a cell, towards one neighbour. The higher of two columns carries
+// the vertical between them.
+static unsigned join(int here, int beside, int row, unsigned towards) {
+  if (beside >= here) return row == here ? towards : 0;
+  if (row == here) return BD_EDGE_DOWN;
+  if (row > beside && row < here) return BD_EDGE_UP | BD_EDGE_DOWN;
+  return row == beside ? BD_EDGE_UP | towards : 0;
+}
+
+// The outline of what was there, one line over all columns. Bars stand in front of it.
 static void draw_outline(const chart *plot, int column) {
-  const bd_density *density = plot->density;
-  int before = height(plot, density->before[column]), after = height(plot, density->after[column]);
-  int top = (before + 7) / 8 - 1, bar = (after + 7) / 8 - 1, bottom = plot->area.rows - 1;
-  if (before == 0 || top == bar || (before < after && after - before < NEARLY)) return;
-  for (int i = bar + 1; i < top; i++)
-    bd_put(plot->area, column, bottom - i, bd_glyph_shade(plot->area.canvas, 1), BD_ROLE_BEFORE);
-  int eighths = cell_eighths(before, top);
-  bd_put(plot->area, column, bottom - top,
-         bd_glyph_bar(plot->area.canvas, eighths < 8 ? eighths : 7), BD_ROLE_BEFORE);
+  int here = edge_row(plot, column);
+  int left = edge_row(plot, column - 1), right = edge_row(plot, column + 1);
+  if (column == 0) left = here; // it goes on past the window
+  if (column == plot->density->columns - 1) right = here;
+  for (int row = 0; row <= here; row++) {
+    unsigned sides = join(here, left, row, BD_EDGE_LEFT) | join(here, right, row, BD_EDGE_RIGHT);
+    if (sides)
+      bd_put(plot->area, column, plot->area.rows - 1 - row, bd_glyph_edge(plot->area.canvas, sides),
+             BD_ROLE_BEFORE);
+  }
 }
 
 static void draw_plot(const chart *plot) {
   uint32_t up = bd_glyph_sign(plot->area.canvas, BD_SIGN_UP);
   for (int i = 0; i < plot->density->columns; i++) {
     double most = fmax(plot->density->before[i], plot->density->after[i]);
-    draw_bar(plot, i);
     draw_outline(plot, i);
+    draw_bar(plot, i);
     if (plot->clipped && most > plot->scale) bd_put(plot->area, i, 0, up, BD_ROLE_WARN);
   }
 }
@@ -169,16 +185,15 @@ static void draw_levels(const chart *plot, const bd_result *result, bd_area row)
 // The ends of the window, how many weights lie beyond them, and zero.
 static void draw_labels(const chart *plot, const bd_index *index, bd_area row) {
   const bd_density *density = plot->density;
-  size_t less = bd_index_before(index, density->low);
-  size_t more = bd_index_stats(index)->count - bd_index_through(index, density->high);
-  char low[BD_SHOW_SIZE], high[BD_SHOW_SIZE], text[2 * BD_SHOW_SIZE];
-  snprintf(text, sizeof text, less ? "%s  %zu less" : "%s", bd_show_value(low, density->low), less);
+  int64_t less = (int64_t)bd_index_before(index, density->low);
+  int64_t more = (int64_t)(bd_index_stats(index)->count - bd_index_through(index, density->high));
+  char end[BD_SHOW_SIZE], count[BD_SHOW_SIZE], text[2 * BD_SHOW_SIZE];
+  bd_text_count(count, sizeof count, less);
+  snprintf(text, sizeof text, less ? "%s  %s less" : "%s", bd_show_value(end, density->low), count);
   int left = bd_print(row, 0, 0, BD_ROLE_DIM, text);
-  bd_show_value(high, density->high);
-  if (more)
-    snprintf(text, sizeof text, "%zu more  %s", more, high);
-  else
-    snprintf(text, sizeof text, "%s", high);
+  bd_text_count(count, sizeof count, more);
+  snprintf(text, sizeof text, "%s%s%s", more ? count : "", more ? " more  " : "",
+           bd_show_value(end, density->high));
   int right = density->columns - bd_show_columns(text), zero = column_of(density, 0);
   if (right > left) bd_print(row, right, 0, BD_ROLE_DIM, text);
   if (zero > left && zero < right - 1) bd_put(row, zero, 0, '0', BD_ROLE_DIM);
@@ -207,7 +222,7 @@ static legend get_legend(const bd_view *view, const chart *plot, const bd_result
     snprintf(text.pruned, sizeof text.pruned, "pruned %s  %.1f%%", count,
              100.0 * (double)pruned / (double)result->count);
   }
-  if (result) {
+  if (result && result->level_count > 0) {
     bd_show_levels(count, sizeof count, result);
     snprintf(text.levels, sizeof text.levels, "levels %s", count);
   }
@@ -218,7 +233,7 @@ static legend get_legend(const bd_view *view, const chart *plot, const bd_result
 
 // In a column of its own.
 static void draw_legend(const legend *text, const chart *plot, bd_area area) {
-  int row = 0, column = swatch(area, 0, 0, "▁▂▃", BD_ROLE_BEFORE, "before");
+  int row = 0, column = swatch(area, 0, 0, "┏━┓", BD_ROLE_BEFORE, "before");
   swatch(area, column, 0, "███", BD_ROLE_AFTER, "after");
   if (text->pruned[0]) swatch(area, 0, ++row, "▒▒▒", BD_ROLE_PRUNED, text->pruned);
   if (text->levels[0]) swatch(area, 0, ++row, " ┴", BD_ROLE_LEVEL, text->levels);
@@ -232,7 +247,7 @@ static void draw_legend(const legend *text, const chart *plot, bd_area area) {
 
 // In one or two rows above the plot.
 static void draw_key(const legend *text, bd_area area) {
-  int column = swatch(area, 0, 0, "▁▂▃", BD_ROLE_BEFORE, "before");
+  int column = swatch(area, 0, 0, "┏━┓", BD_ROLE_BEFORE, "before");
   column = swatch(area, column, 0, "███", BD_ROLE_AFTER, "after");
   int scale = bd_show_columns(text->scale);
   if (column + scale <= area.columns)
@@ -281,19 +296,36 @@ static void draw(bd_view *view, const bd_desk *desk, bd_area area, bool focused)
     bd_draw_nothing(desk, area);
 }
 
-static void title(bd_view *view, const bd_desk *desk, bool ascii, char *out, size_t size) {
+// The columns left for the name. Where they are too few, empties the count, then the operator.
+static int name_room(const char *name, const char *shape, int columns, char *op, char *count) {
+  char *less_wanted[] = {count, op};
+  int least = bd_show_columns(name) < NAME_LEAST ? bd_show_columns(name) : NAME_LEAST;
+  for (int i = 0;; i++) {
+    int room = columns - 3 - bd_show_columns(op) - bd_show_columns(shape) - bd_show_columns(count);
+    if (count[0]) room--;
+    if (room >= least || i == 2) return room;
+    less_wanted[i][0] = '\0';
+  }
+}
+
+// The shape stands whole to the last; the name is shortened before anything is left out.
+static void title(bd_view *view, const bd_desk *desk, bool ascii, int columns, char *out,
+                  size_t size) {
   (void)view;
   if (size > 0) out[0] = '\0';
   if (!bd_desk_state(desk)) return;
   const bd_layer *layer = bd_model_layer(bd_session_model(desk->session), desk->layer);
-  char name[512], op[64], shape[160], count[BD_SHOW_SIZE];
+  char name[512], op[64], shape[160] = "", count[BD_SHOW_SIZE] = "", brief[512];
   bd_show_name(name, sizeof name, layer->tensor, ascii);
   bd_show_op(op, sizeof op, layer);
-  if (layer->rank == 0) // a refused one
-    snprintf(out, size, "%s  %s", name, op);
-  else
-    snprintf(out, size, "%s  %s %s %s", name, op, bd_show_shape(shape, sizeof shape, layer),
-             bd_text_count(count, sizeof count, layer->weights));
+  if (layer->rank > 0) { // not a refused one
+    bd_show_shape(shape, sizeof shape, layer);
+    bd_text_count(count, sizeof count, layer->weights);
+  }
+  int room = name_room(name, shape, columns, op, count);
+  bd_show_tail(brief, sizeof brief, name, room);
+  snprintf(out, size, "%s%s%s%s%s%s%s", brief, op[0] ? "  " : " ", op, shape[0] && op[0] ? " " : "",
+           shape, count[0] ? " " : "", count);
 }
 
 // Out no further than the whole range of the layer in hand.
@@ -355,4 +387,7 @@ const bd_view_class bd_histogram_view = {
     .command = command,
     .mouse = mouse,
     .copy = copy,
+    .signs = "The outline is the original weights, bars are the quantized ones: the weights of a "
+             "level, spread over the values it stands for. Where the outline is not seen a bar "
+             "stands in front of it.",
 };

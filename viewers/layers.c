@@ -146,47 +146,48 @@ static const char *pending(const bd_layer_state *state) {
   return state->refused ? "–" : "···";
 }
 
+// What the dial and the result of a layer say; "" where that is not known yet.
+static void value_text(const bd_layer_state *state, bd_column column, char value[BD_SHOW_SIZE]) {
+  const bd_result *result = state->result;
+  value[0] = '\0';
+  if (column == BD_COLUMN_BITS) snprintf(value, BD_SHOW_SIZE, "%d", state->dial.setting.bits);
+  if (column == BD_COLUMN_PRUNE) bd_show_prune(value, state->dial.setting.prune);
+  if (!result) return;
+  if (column == BD_COLUMN_SQNR) bd_show_sqnr(value, result->sqnr_db);
+  if (column == BD_COLUMN_OPTIMUM) bd_show_optimum(value, result);
+  if (column == BD_COLUMN_SIZE) bd_show_bytes(value, result->bytes);
+}
+
 static void cell_text(const bd_desk *desk, int index, bd_column column, bool ascii, char *out,
                       size_t size) {
   const bd_layer *layer = bd_model_layer(bd_session_model(desk->session), index);
   const bd_layer_state *state = bd_session_layer(desk->session, index);
-  const bd_result *result = state->result;
-  char value[BD_SHOW_SIZE] = "";
+  char value[BD_SHOW_SIZE];
   switch (column) {
   case BD_COLUMN_NUMBER:
-    snprintf(value, sizeof value, "%d", index + 1);
+    snprintf(out, size, "%d", index + 1);
     break;
   case BD_COLUMN_TENSOR:
     bd_show_name(out, size, layer->tensor, ascii);
-    return;
+    break;
   case BD_COLUMN_OP:
     bd_show_op(out, size, layer);
-    return;
+    break;
   case BD_COLUMN_SHAPE:
     bd_show_shape(out, size, layer);
-    return;
+    break;
   case BD_COLUMN_WEIGHTS:
-    bd_text_count(value, sizeof value, layer->weights);
-    break;
-  case BD_COLUMN_BITS:
-    snprintf(value, sizeof value, "%d", state->dial.setting.bits);
-    break;
-  case BD_COLUMN_PRUNE:
-    bd_show_prune(value, state->dial.setting.prune);
-    break;
-  case BD_COLUMN_SQNR:
-    if (result) bd_show_sqnr(value, result->sqnr_db);
-    break;
-  case BD_COLUMN_OPTIMUM:
-    if (result) bd_show_optimum(value, result);
-    break;
-  case BD_COLUMN_SIZE:
-    if (result) bd_show_bytes(value, result->bytes);
+    bd_text_count(out, size, layer->weights);
     break;
   default:
-    break;
+    value_text(state, column, value);
+    snprintf(out, size, "%s", value[0] ? value : pending(state));
   }
-  snprintf(out, size, "%s", value[0] ? value : pending(state));
+}
+
+// Columns that show the result, which may be one of before.
+static bool is_of_result(bd_column column) {
+  return column == BD_COLUMN_SQNR || column == BD_COLUMN_OPTIMUM || column == BD_COLUMN_SIZE;
 }
 
 static bd_role cell_role(const bd_layer_state *state, bd_column column) {
@@ -250,7 +251,7 @@ static void draw_cell(bd_view *view, const bd_desk *desk, int index, bd_column c
     return;
   }
   cell_text(desk, index, column, bd_canvas_ascii(area.canvas), text, sizeof text);
-  if (column == BD_COLUMN_SQNR && state->stale && state->result)
+  if (is_of_result(column) && state->stale && state->result)
     bd_put(area, at + width - bd_show_columns(text) - 1, row, '~', BD_ROLE_STALE);
   if (bd_column_right(column))
     bd_print_right(area, at + width, row, cell_role(state, column), text);
@@ -328,7 +329,9 @@ static void draw(bd_view *view, const bd_desk *desk, bd_area area, bool focused)
   look(view, desk);
 }
 
-static void title(bd_view *view, const bd_desk *desk, bool ascii, char *out, size_t size) {
+static void title(bd_view *view, const bd_desk *desk, bool ascii, int columns, char *out,
+                  size_t size) {
+  (void)columns;
   update(view, desk);
   int place = desk->layer >= 0 && desk->layer < view->order.total && view->order.count > 0
                   ? view->order.places[desk->layer]
@@ -444,4 +447,7 @@ const bd_view_class bd_layers_view = {
     .command = command,
     .mouse = mouse,
     .copy = copy,
+    .signs = "A ~ marks a number of the setting before, here and in the first line: the new one is "
+             "being computed. opt is how far the clustering is from the optimum: ✓ none, +2% so "
+             "much, ≤+2% at most so much.",
 };

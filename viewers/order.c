@@ -1,6 +1,7 @@
 #include "viewers/order.h"
 
 #include "viewers/match.h"
+#include "viewers/show.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -47,7 +48,7 @@ static sort_key key_of(bd_column sort, const bd_session *session, int index) {
   const bd_layer *layer = bd_model_layer(bd_session_model(session), index);
   sort_key key = {NULL, 0, index};
   if (sort == BD_COLUMN_TENSOR) key.text = layer->tensor;
-  if (sort == BD_COLUMN_OP) key.text = layer->depthwise ? "dwConv" : layer->op;
+  if (sort == BD_COLUMN_OP) key.text = bd_show_kind(layer);
   if (!key.text) key.number = number_key(sort, layer, bd_session_layer(session, index));
   return key;
 }

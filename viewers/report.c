@@ -83,9 +83,10 @@ static void draw_table(const report *to, bd_area area) {
 static void draw_heading(const report *to, bd_area area) {
   const bd_desk *desk = to->desk;
   char title[1024];
-  bd_histogram_view.title(to->histogram, desk, to->ascii, title, sizeof title);
   bd_rule(area, 0, 1, area.columns, false, BD_ROLE_RULE);
   int at = bd_printf(area, 2, 1, BD_ROLE_TITLE, " %d ", desk->layer + 1);
+  bd_histogram_view.title(to->histogram, desk, to->ascii, area.columns - at - 2, title,
+                          sizeof title);
   at = bd_print_fit(area, at, 1, area.columns - at - 2, BD_ROLE_TITLE, title);
   bd_put(area, at, 1, ' ', BD_ROLE_TEXT);
 }

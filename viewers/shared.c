@@ -62,6 +62,10 @@ const char *bd_choice_name(int field, int choice) {
   return choice >= 0 && choice < about->choice_count ? about->choices[choice].name : "?";
 }
 
+const char *bd_stale_mark(const bd_layer_state *state) {
+  return state->stale ? "~" : "";
+}
+
 void bd_draw_optimum(const bd_layer_state *state, bd_area row) {
   const bd_result *result = state->result;
   const char *init = bd_choice_name(BD_FIELD_INIT, (int)result->setting.init);
@@ -75,8 +79,9 @@ void bd_draw_optimum(const bd_layer_state *state, bd_area row) {
     bd_print_start(row, 0, 0, BD_ROLE_DIM, text);
     return;
   }
-  int at = bd_printf(row, 0, 0, BD_ROLE_TEXT, "%s %s%.6f × optimum ", init,
-                     result->proved ? "" : "≤ ", result->optimum_ratio);
+  int at =
+      bd_printf(row, 0, 0, state->stale ? BD_ROLE_STALE : BD_ROLE_TEXT, "%s %s%s%.6f × optimum ",
+                init, bd_stale_mark(state), result->proved ? "" : "≤ ", result->optimum_ratio);
   if (result->proved)
     at = bd_print_whole(row, at, 0, BD_ROLE_GOOD, "(proved)");
   else
@@ -90,7 +95,7 @@ void bd_show_levels(char *out, size_t size, const bd_result *result) {
   for (int i = 0; i < result->level_count; i++)
     zero |= result->levels[i] == 0;
   if (result->level_count == 0)
-    snprintf(out, size, "float");
+    snprintf(out, size, "kept as float");
   else
     snprintf(out, size, "%d%s", result->level_count - zero, zero ? " + zero" : "");
 }

@@ -20,13 +20,16 @@ int bd_print_whole(bd_area area, int column, int row, bd_role role, const char *
 // without rows (and without a canvas) only measures.
 int bd_print_wrapped(bd_area area, bd_role role, const char *text);
 
+// What stands before a number of a result whose setting has changed since: "~" or "".
+const char *bd_stale_mark(const bd_layer_state *state);
+
 // "two-stage": the name of a field's choice.
 const char *bd_choice_name(int field, int choice);
 
 // In one row: how far the clustering is from the optimum, and whether that is proved.
 void bd_draw_optimum(const bd_layer_state *state, bd_area row);
 
-// How many levels a result has, as text: "7 + zero", "float".
+// How many levels a result has, as text: "7 + zero", "kept as float".
 void bd_show_levels(char *out, size_t size, const bd_result *result);
 
 #endif

@@ -107,8 +107,12 @@ char *bd_show_shape(char *out, size_t size, const bd_layer *layer) {
   return out;
 }
 
+const char *bd_show_kind(const bd_layer *layer) {
+  return layer->depthwise ? "dwConv" : layer->op;
+}
+
 char *bd_show_op(char *out, size_t size, const bd_layer *layer) {
-  return bd_text_escape(out, size, layer->depthwise ? "dwConv" : layer->op);
+  return bd_text_escape(out, size, bd_show_kind(layer));
 }
 
 char *bd_show_name(char *out, size_t size, const char *name, bool ascii) {
@@ -157,8 +161,8 @@ static void erase(char *from, int characters) {
 }
 
 // Shortens words from the left, each to one letter at least, until `excess` letters are gone.
-// Returns how many are still to go.
-static int shorten_words(char *text, int excess) {
+// Returns how many are still to go; *last: where the last word ends that lost some.
+static int shorten_words(char *text, int excess, char **last) {
   for (char *c = text; *c && excess > 0;) {
     int letters = letters_at(c), keep = letters - excess < 1 ? 1 : letters - excess;
     if (letters == 0) keep = 1; // a digit or a separator stays
@@ -167,21 +171,36 @@ static int shorten_words(char *text, int excess) {
     if (letters > keep) {
       erase(c, letters - keep);
       excess -= letters - keep;
+      *last = c;
     }
   }
   return excess;
 }
 
-char *bd_show_short(char *out, size_t size, const char *name, int columns) {
+static void insert_ellipsis(char *text, char *at, size_t size) {
   static const char ellipsis[] = "…";
+  if (strlen(text) + sizeof ellipsis > size) return;
+  memmove(at + sizeof ellipsis - 1, at, strlen(at) + 1);
+  memcpy(at, ellipsis, sizeof ellipsis - 1);
+}
+
+char *bd_show_short(char *out, size_t size, const char *name, int columns) {
   snprintf(out, size, "%s", name);
-  int excess = shorten_words(out, bd_show_columns(out) - columns);
+  int excess = bd_show_columns(out) - columns;
+  if (excess <= 0 || columns < 1) return out;
+  char *mark = out;
+  excess = shorten_words(out, excess + 1, &mark); // one more for the mark
+  erase(out, excess);
+  insert_ellipsis(out, excess > 0 ? out : mark, size);
+  return out;
+}
+
+char *bd_show_tail(char *out, size_t size, const char *name, int columns) {
+  snprintf(out, size, "%s", name);
+  int excess = bd_show_columns(out) - columns;
   if (excess <= 0 || columns < 1) return out;
   erase(out, excess + 1);
-  size_t length = strlen(out);
-  if (length + sizeof ellipsis > size) return out;
-  memmove(out + sizeof ellipsis - 1, out, length + 1);
-  memcpy(out, ellipsis, sizeof ellipsis - 1);
+  insert_ellipsis(out, out, size);
   return out;
 }
 

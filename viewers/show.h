@@ -24,14 +24,18 @@ char *bd_show_bytes(char out[BD_SHOW_SIZE], double bytes);
 char *bd_show_value(char out[BD_SHOW_SIZE], double value);
 // "96×64×3×3", "–" where it is not known.
 char *bd_show_shape(char *out, size_t size, const bd_layer *layer);
-// The operator; dwConv for a depthwise Conv.
+// The operator; dwConv for a depthwise Conv. As it is in the model: not made safe.
+const char *bd_show_kind(const bd_layer *layer);
+// The same, made safe.
 char *bd_show_op(char *out, size_t size, const bd_layer *layer);
 // A name from the model, made safe; in ASCII every byte outside it as \xNN.
 char *bd_show_name(char *out, size_t size, const char *name, bool ascii);
 // A name in at most `columns`: words are shortened from the left, to one letter each; numbers stay,
-// so that names which differ still do ("m.l.10.s_a.q_proj.weight"); what is too long then loses its
-// head.
+// so that names which differ still do ("m.l.10.s_a.q_pro….weight", the mark behind the last word
+// that was cut); what is too long then loses its head ("…_255").
 char *bd_show_short(char *out, size_t size, const char *name, int columns);
+// The end of a name, in at most `columns`: "…basis_buffer".
+char *bd_show_tail(char *out, size_t size, const char *name, int columns);
 // How many columns a text takes: its characters.
 int bd_show_columns(const char *text);
 // The last part of a path.

@@ -44,15 +44,17 @@ typedef struct bd_view_class {
   void (*close)(bd_view *view);
   // Draws the panel's inside. focused: it has the keys.
   void (*draw)(bd_view *view, const bd_desk *desk, bd_area area, bool focused);
-  // What stands beside the name in the panel's title ("c3.weight  Conv 96×64×3×3"); the caller cuts
-  // it to what fits. May be NULL.
-  void (*title)(bd_view *view, const bd_desk *desk, bool ascii, char *out, size_t size);
+  // What stands beside the name in the panel's title ("c3.weight  Conv 96×64×3×3"), shortened to
+  // `columns` as well as it can be; the caller cuts what is still too long. May be NULL.
+  void (*title)(bd_view *view, const bd_desk *desk, bool ascii, int columns, char *out,
+                size_t size);
   // What it shows of bd_session_insight on so large an area (bd_want, or-ed); NULL: nothing.
   unsigned (*wants)(int columns, int rows);
   // Runs one of its commands.
   void (*command)(bd_view *view, bd_desk *desk, int id);
   // A click (wheel 0) or wheel turn (-1 up, +1 down) at a cell of the area drawn last; may be NULL.
   void (*mouse)(bd_view *view, bd_desk *desk, int column, int row, int wheel);
+  const char *signs; // a text for the help: what its signs and words mean. NULL: nothing to say
   // Writes the value in hand as text (y), "" where there is none; may be NULL.
   void (*copy)(bd_view *view, const bd_desk *desk, char *out, size_t size);
 } bd_view_class;

@@ -139,6 +139,11 @@ static void test_every_glyph_has_an_ascii_twin(void **state) {
     assert_in_range(bd_glyph_row(canvas, i), 0x20, 0x7e);
     assert_in_range(bd_glyph_shade(canvas, i), 0x20, 0x7e);
   }
+  for (unsigned i = 1; i < 16; i++) {
+    assert_in_range(bd_glyph_edge(canvas, i), 0x21, 0x7e);
+    bd_put(bd_area_whole(canvas), 0, 0, bd_glyph_edge(rich, i), BD_ROLE_TEXT);
+    assert_int_equal(bd_canvas_at(canvas, 0, 0).glyph, bd_glyph_edge(canvas, i));
+  }
   assert_int_equal(bd_glyph_bar(rich, 0), ' ');
   for (int i = 1; i <= 8; i++) {
     assert_int_equal(bd_glyph_bar(rich, i), 0x2580 + i);

@@ -355,7 +355,7 @@ static void test_the_table_shows_all_methods(void **unused) {
       expect(line, number);
     }
   }
-  expect(text, "* the best SQNR");
+  expect(text, "* best SQNR");
   expect(text, "█");                                    // and the bars
   expect_not(text_of(&b, ERROR, 40, 26), "* the best"); // no room: the method in use alone
   expect_not(text_of(&b, ERROR, 90, 6), "* the best");

@@ -129,13 +129,13 @@ static void test_short_names_stay_apart(void **state) {
   } cases[] = {
       {"c3.weight", 9, "c3.weight"},
       {"model.layers.10.self_attn.q_proj.weight", 39, "model.layers.10.self_attn.q_proj.weight"},
-      {"model.layers.10.self_attn.q_proj.weight", 37, "mod.layers.10.self_attn.q_proj.weight"},
-      {"model.layers.10.self_attn.q_proj.weight", 24, "m.l.10.s_a.q_proj.weight"},
-      {"onnx::Conv_255", 8, "o::C_255"},
+      {"model.layers.10.self_attn.q_proj.weight", 37, "mo….layers.10.self_attn.q_proj.weight"},
+      {"model.layers.10.self_attn.q_proj.weight", 24, "m.l.10.s_a.q_pro….weight"},
+      {"onnx::Conv_255", 8, "…::C_255"},
       {"onnx::Conv_255", 5, "…_255"},
-      {"éàü.ñandú", 5, "é.ñan"},
+      {"éàü.ñandú", 5, "é.ña…"},
       {"12345", 3, "…45"},
-      {"abc", 1, "a"},
+      {"abc", 1, "…"},
       {"123", 1, "…"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -143,6 +143,9 @@ static void test_short_names_stay_apart(void **state) {
     bd_show_short(out, sizeof out, cases[i].name, cases[i].columns);
     assert_string_equal(out, cases[i].brief);
   }
+  char tail[64];
+  assert_string_equal(bd_show_tail(tail, sizeof tail, "a.ñandú", 4), "…ndú");
+  assert_string_equal(bd_show_tail(tail, sizeof tail, "ñandú", 5), "ñandú");
   char tight[6];
   bd_show_short(tight, sizeof tight, "12345", 4);
   assert_true(strlen(tight) < sizeof tight);
@@ -198,12 +201,15 @@ static void test_columns_drop_in_one_order(void **state) {
 
 static void test_columns_at_common_sizes(void **state) {
   (void)state;
-  bd_longest sample = {2, 13, 6, 10, 7};
+  bd_longest sample = {2, 13, 6, 10, 6};
   bd_plan plan = bd_columns_plan(&sample, 66); // the left part of 118 columns
   for (int i = 0; i < BD_COLUMN_COUNT; i++)
     assert_int_equal(shown(&plan, (bd_column)i), i != BD_COLUMN_NUMBER && i != BD_COLUMN_SHAPE);
   plan = bd_columns_plan(&sample, 80);
   assert_true(shown(&plan, BD_COLUMN_SQNR) && shown(&plan, BD_COLUMN_OPTIMUM));
+  for (int i = 0; i < BD_COLUMN_COUNT; i++) // a head never runs into its neighbour
+    if (i != BD_COLUMN_SPARK && shown(&plan, (bd_column)i))
+      assert_true(bd_show_columns(bd_column_title((bd_column)i)) <= plan.width[i]);
   plan = bd_columns_plan(&sample, 110);
   for (int i = 0; i < BD_COLUMN_COUNT; i++)
     assert_true(shown(&plan, (bd_column)i));

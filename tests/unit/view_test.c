@@ -4,6 +4,7 @@
 #include "core/base/text.h"
 #include "tests/unit/view_bench.h"
 #include "viewers/layers.h"
+#include "viewers/show.h"
 
 #include <math.h>
 
@@ -119,6 +120,67 @@ static void test_marks_locks_and_stale_results_have_signs(void **unused) {
   bench_close(&b);
 }
 
+// All numbers of an earlier setting carry a ~, which is explained beside them.
+static void test_numbers_of_the_setting_before_are_marked(void **unused) {
+  (void)unused;
+  bench b = tiny_bench(false);
+  set(&b, 0, "bits=5");
+  const char *text = text_of(&b, 2, 100, 20);
+  static const char *const values[] = {"total ~",
+                                       "max error ~",
+                                       "levels ~",
+                                       "prune ~",
+                                       "cluster ~",
+                                       "map ~",
+                                       "pso ~",
+                                       "stored ~",
+                                       "bits/w ~",
+                                       "entropy ~",
+                                       "~ of the setting before"};
+  for (int i = 0; i < 11; i++)
+    expect(text, values[i]);
+  char size[64], bytes[32];
+  snprintf(size, sizeof size, "~%s",
+           bd_show_bytes(bytes, bd_session_layer(b.desk.session, 0)->result->bytes));
+  expect(text_of(&b, 0, 150, 2), size);
+  settle(b.desk.session);
+  expect_not(text_of(&b, 2, 100, 20), "~");
+  bench_close(&b);
+}
+
+static void test_titles_keep_the_shape(void **unused) {
+  (void)unused;
+  static const tiny_layer layers[] = {
+      {"block2.pointwise.weight", "MatMul", {48, 40}, 2, normal},
+      {"a", "MatMul", {1, 1}, 2, normal},
+  };
+  bench b = bench_open(open_tiny(layers, 2), false);
+  settle(b.desk.session);
+  for (int columns = 18; columns < 60; columns++) {
+    char title[256];
+    bd_view_at(1)->title(b.views[1], &b.desk, false, columns, title, sizeof title);
+    expect(title, " 48×40");
+    assert_true(bd_show_columns(title) <= columns);
+    if (!strstr(title, "block2.pointwise.weight")) expect(title, "…");
+  }
+  bench_close(&b);
+}
+
+// Eight numbers of a row never touch, also where there is no error.
+static void test_exact_has_a_short_sign(void **unused) {
+  (void)unused;
+  for (int ascii = 0; ascii < 2; ascii++) {
+    bench b = tiny_bench(ascii);
+    b.desk.layer = 4; // zeros
+    for (int columns = 30; columns < 100; columns++) {
+      const char *text = text_of(&b, 2, columns, 6);
+      expect(strstr(text, "\ndB"), ascii ? " ex " : " ∞ ");
+      expect_not(strstr(text, "\ndB"), "exact");
+    }
+    bench_close(&b);
+  }
+}
+
 static void test_the_error_panel_shows_the_split(void **unused) {
   (void)unused;
   bench b = tiny_bench(false);
@@ -192,7 +254,7 @@ static void test_the_histogram_marks_levels_and_the_pruned_band(void **unused) {
   expect(text, "before");
   expect(text, "after");
   char title[256];
-  bd_view_at(1)->title(b.views[1], &b.desk, false, title, sizeof title);
+  bd_view_at(1)->title(b.views[1], &b.desk, false, 80, title, sizeof title);
   assert_string_equal(title, "conv.weight  MatMul 32×64 2,048");
   bench_close(&b);
 }
@@ -490,6 +552,9 @@ int main(void) {
       cmocka_unit_test(test_the_table_shows_the_session),
       cmocka_unit_test(test_the_sample_shows_its_layers),
       cmocka_unit_test(test_marks_locks_and_stale_results_have_signs),
+      cmocka_unit_test(test_numbers_of_the_setting_before_are_marked),
+      cmocka_unit_test(test_titles_keep_the_shape),
+      cmocka_unit_test(test_exact_has_a_short_sign),
       cmocka_unit_test(test_the_error_panel_shows_the_split),
       cmocka_unit_test(test_the_stack_is_in_proportion),
       cmocka_unit_test(test_the_histogram_marks_levels_and_the_pruned_band),
