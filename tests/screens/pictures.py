@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Draws .github/screen.svg, the picture of the README: runs picture.script on the sample and paints the
-screen that it saves in the colours of a theme. Blocks and rules are shapes, so that no font matters."""
+"""Draws the pictures of the README, .github/NAME.svg: runs a script on the sample and paints the screen that
+it saves in the colours of a theme. Blocks and rules are shapes, so that no font matters."""
 import json
 import os
 import re
@@ -13,6 +13,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from goldens import HERE, MODEL, PROGRAM, TOP  # noqa: E402
 
 COLUMNS, ROWS = 120, 32
+PICTURES = {  # name: (script, title)
+    "screen": ("picture.script", "bitdial on its sample network"),
+    "convergence": ("convergence.script", "how the starts of K-means end, against the proved optimum"),
+}
 CELL_WIDTH, CELL_HEIGHT, FONT, BASE = 8.4, 17, 14, 13  # pixels; BASE: the line that letters stand on
 FOREGROUND, BACKGROUND = "#d8d8d8", "#101014"  # of a terminal's "default"
 NAMES = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white", "grey", "bright-red", "bright-green",
@@ -21,6 +25,9 @@ SIXTEEN = ["#000000", "#cd3131", "#0dbc79", "#e5e510", "#2472c8", "#bc3fbc", "#1
            "#23d18b", "#f5f543", "#3b8eea", "#d670d6", "#29b8db", "#ffffff"]
 FROM_BELOW = {chr(0x2580 + n): n / 8 for n in range(1, 9)}
 FROM_LEFT = {chr(0x2590 - n): n / 8 for n in range(1, 8)}
+SIDES = {"╹": "U", "╻": "D", "┃": "UD", "╸": "L", "┛": "UL", "┓": "DL", "┫": "UDL", "╺": "R", "┗": "UR", "┏": "DR",
+         "┣": "UDR", "━": "LR", "┻": "ULR", "┳": "DLR", "╋": "UDLR"}
+HEAVY = 2  # pixels of an outline
 SHADES = {"░": 0.25, "▒": 0.5, "▓": 0.75}
 
 
@@ -66,11 +73,11 @@ def read_styles(name):
         return json.load(file)["roles"]
 
 
-def shoot():
-    """The saved screen: a list of rows of (glyph, role)."""
+def shoot(script):
+    """The screen that a script saves: a list of rows of (glyph, role)."""
     environment = {**os.environ, "COLUMNS": str(COLUMNS), "LINES": str(ROWS), "LC_ALL": "C.UTF-8"}
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([PROGRAM, MODEL, "--script", os.path.join(HERE, "picture.script")], cwd=folder, env=environment,
+        subprocess.run([PROGRAM, MODEL, "--script", os.path.join(HERE, script)], cwd=folder, env=environment,
                        stdin=subprocess.DEVNULL, check=True)
         with open(os.path.join(folder, "screen"), encoding="utf-8") as file:
             lines = file.read().split("\n")
@@ -84,6 +91,24 @@ def rectangle(x, y, width, height, fill, opacity=1.0):
     return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.2f}" height="{height:.2f}" fill="{fill}"{faint}/>'
 
 
+def outline(sides, x, y, width, fill):
+    """A run of one piece of an outline: from the middle of the cell to the sides that it joins."""
+    middle, centre, half = x + CELL_WIDTH / 2, y + CELL_HEIGHT / 2, HEAVY / 2
+    if sides == "LR":
+        return rectangle(x, centre - half, width, HEAVY, fill)
+    parts = []
+    for start in range(round(width / CELL_WIDTH)):
+        left = middle + start * CELL_WIDTH
+        top = y if "U" in sides else centre - half
+        bottom = y + CELL_HEIGHT if "D" in sides else centre + half
+        parts.append(rectangle(left - half, top, HEAVY, bottom - top, fill))
+        if "L" in sides:
+            parts.append(rectangle(left - CELL_WIDTH / 2, centre - half, CELL_WIDTH / 2, HEAVY, fill))
+        if "R" in sides:
+            parts.append(rectangle(left, centre - half, CELL_WIDTH / 2, HEAVY, fill))
+    return "".join(parts)
+
+
 def shape(glyph, x, y, width, fill):
     """A run of one glyph as a shape; None: it is text."""
     if glyph in FROM_BELOW:
@@ -93,6 +118,8 @@ def shape(glyph, x, y, width, fill):
         return rectangle(x, y, CELL_WIDTH * FROM_LEFT[glyph], CELL_HEIGHT, fill)
     if glyph in SHADES:
         return rectangle(x, y, width, CELL_HEIGHT, fill, SHADES[glyph])
+    if glyph in SIDES:
+        return outline(SIDES[glyph], x, y, width, fill)
     if glyph == "─":
         return rectangle(x, y + CELL_HEIGHT / 2 - 0.5, width, 1, fill)
     if glyph == "│":
@@ -138,18 +165,19 @@ def paint(screen, look):
     return parts
 
 
-def main():
-    parts = paint(shoot(), read_theme("dark"))
+def write(name, script, title):
+    parts = paint(shoot(script), read_theme("dark"))
     width, height = COLUMNS * CELL_WIDTH, ROWS * CELL_HEIGHT
     head = (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-8 -8 {width + 16:.0f} {height + 16:.0f}" '
             f'font-family="ui-monospace, DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="{FONT}" '
-            f'xml:space="preserve"><title>bitdial on its sample network</title>'
+            f'xml:space="preserve"><title>{escape(title)}</title>'
             f'<rect x="-8" y="-8" width="{width + 16:.0f}" height="{height + 16:.0f}" rx="8" fill="{BACKGROUND}"/>')
-    path = os.path.join(TOP, ".github", "screen.svg")
+    path = os.path.join(TOP, ".github", name + ".svg")
     with open(path, "w", encoding="utf-8") as file:
         file.write(head + "\n" + "\n".join(parts) + "\n</svg>\n")
     print("drew", os.path.relpath(path, TOP), f"({os.path.getsize(path) // 1024} KiB)")
 
 
 if __name__ == "__main__":
-    main()
+    for picture, (its_script, its_title) in PICTURES.items():
+        write(picture, its_script, its_title)
