@@ -3,11 +3,12 @@
 #include "viewers/view.h"
 
 #include "core/base/text.h"
+#include "core/session/live.h"
 
 #include <stdarg.h>
 #include <string.h>
 
-enum { PIECES_MOST = 8, PIECE_SIZE = 256, BETWEEN = 3 };
+enum { PIECES_MOST = 12, PIECE_SIZE = 256, BETWEEN = 3 };
 
 // A piece of the line. As it gets narrow, those of the greatest rank are left out first.
 typedef struct head_piece {
@@ -77,6 +78,38 @@ static void add_totals(head_line *line, const bd_totals *totals) {
     line->pieces[i].right = true;
 }
 
+// "top-1 93.9 → 92.0 %": of the float network and of the quantized one, as far as they are known.
+static head_piece *add_before_after(head_line *line, const bd_mean *before, const bd_mean *after) {
+  if (after->count == 0)
+    return add(line, 1, BETWEEN, "top-1 %.1f → … %%", 100 * bd_mean_value(before));
+  return add(line, 1, BETWEEN, "top-1 %.1f → %.1f %%", 100 * bd_mean_value(before),
+             100 * bd_mean_value(after));
+}
+
+// What the network answers, where it is run. While it grows or belongs to earlier settings it is
+// marked as such.
+static void add_accuracy(head_line *line, const bd_live_state *live) {
+  const bd_evaluation *e = &live->figures;
+  int first = line->count;
+  if (!live->on || e->samples == 0) return;
+  if (e->real.top1.count > 0) {
+    add_before_after(line, &e->real.top1, &e->quantized.top1);
+    if (e->quantized.top1.count > 1)
+      add(line, 8, 1, "±%.1f", 100 * bd_mean_error(&e->quantized.top1));
+  } else if (e->agreement.count > 0) {
+    add(line, 1, BETWEEN, "same class %.1f %%", 100 * bd_mean_value(&e->agreement));
+  }
+  if (e->kl.count > 0)
+    add(line, 5, 2, "KL %.3f", bd_mean_value(&e->kl));
+  else if (e->signal > 0)
+    add(line, 5, 2, "output %.1fdB", bd_decibel(e->signal, e->noise));
+  if (!live->done) add(line, 8, 1, "%lld/%lld", (long long)e->samples, (long long)e->wanted);
+  for (int i = first; i < line->count; i++) {
+    line->pieces[i].right = true;
+    if (!live->current) line->pieces[i].role = BD_ROLE_STALE;
+  }
+}
+
 static int width(const head_line *line, bool right_only) {
   int sum = 0;
   for (int i = 0; i < line->count; i++)
@@ -112,6 +145,7 @@ void bd_draw_header(const bd_desk *desk, bd_area area) {
   if (area.columns <= 0 || area.rows <= 0) return;
   add_model(&line, desk, &totals, bd_canvas_ascii(area.canvas));
   add_totals(&line, &totals);
+  add_accuracy(&line, bd_session_live(desk->session));
   fit(&line, area.columns);
   bd_tint(area, 0, 0, area.columns, BD_ROLE_HEADER);
   int at = 0;

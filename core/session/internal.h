@@ -3,6 +3,7 @@
 #define BD_SESSION_INTERNAL_H
 
 #include "core/session/insight.h"
+#include "core/session/live.h"
 #include "core/session/session.h"
 #include "core/session/undo.h"
 
@@ -69,6 +70,10 @@ struct bd_session {
   bd_insight_jobs insight_jobs;
   unsigned wants;
 
+  struct bd_live *live; // NULL: no data
+  bd_live_state live_state;
+  uint64_t live_wanted, live_posted; // count the settings; of the last request
+
   bd_pool *pool;
   int in_hand, first, last;   // what the user looks at
   int next[BD_STAGE_INSIGHT]; // no layer below it wants that stage
@@ -92,6 +97,18 @@ int bd_jobs_pending(const bd_session *session);
 // Has ONNX's checker judge the model in the background; its word becomes a notice.
 void bd_jobs_check_model(bd_session *session);
 void bd_delivery_free(bd_delivery *delivery);
+
+// For the next bd_session_notice; wakes the UI. From any thread.
+void bd_session_say(bd_session *session, const char *text);
+void bd_session_wake(bd_session *session);
+
+typedef struct bd_live bd_live;
+void bd_live_free(bd_live *live);
+// A setting changed: what runs is in vain.
+void bd_live_changed(bd_session *session);
+// Asks for the accuracy of the settings once all results are in, and takes in figures.
+bool bd_live_poll(bd_session *session);
+int bd_live_pending(const bd_session *session);
 
 void bd_insight_start(bd_session *session);
 // Forgets what belongs to another layer or setting than the one in hand.

@@ -21,8 +21,7 @@ static void deliver(bd_session *session, bd_delivery *delivery) {
   delivery->next = session->deliveries;
   session->deliveries = delivery;
   pthread_mutex_unlock(&session->lock);
-  // A full pipe has woken the UI already.
-  if (write(session->wake[1], "", 1) < 0) return;
+  bd_session_wake(session);
 }
 
 static void compute_curve(const order *o, bd_delivery *out, const bd_cancel *cancel) {
@@ -230,6 +229,7 @@ void bd_jobs_changed(bd_session *session, int layer, bool curve_changed) {
   if (slot->busy && slot->stage != BD_STAGE_INDEX) bd_pool_cancel(session->pool, slot->ticket);
   look_again(session, layer);
   session->hurry = true;
+  bd_live_changed(session);
 }
 
 // --- a result came back --------------------------------------------------------------------------
@@ -247,21 +247,13 @@ static void take_index(bd_session *session, bd_delivery *delivery) {
   delivery->index = NULL;
 }
 
-// The next bd_session_notice.
-static void say(bd_session *session, const char *text) {
-  pthread_mutex_lock(&session->lock);
-  free(session->notice);
-  session->notice = strdup(text);
-  pthread_mutex_unlock(&session->lock);
-}
-
 static void take_result(bd_session *session, bd_delivery *delivery) {
   bd_layer_state *state = &session->states[delivery->layer];
   bd_slot *slot = &session->slots[delivery->layer];
   state->proving = false;
   if (delivery->status != BD_OK) { // what is shown stays, and stays marked as of an earlier setting
     slot->failed = state->stale;
-    say(session, delivery->error.text);
+    bd_session_say(session, delivery->error.text);
     return;
   }
   state->stale = false;
@@ -307,7 +299,7 @@ bool bd_jobs_take(bd_session *session, bd_delivery *delivery) {
 }
 
 int bd_jobs_pending(const bd_session *session) {
-  int pending = bd_insight_pending(session);
+  int pending = bd_insight_pending(session) + bd_live_pending(session);
   for (int layer = 0; layer < session->count; layer++) {
     const bd_layer_state *state = &session->states[layer];
     if (state->refused) continue;
@@ -323,8 +315,7 @@ static void check(void *arg, const bd_cancel *cancel) {
   bd_session *session = arg;
   bd_error err;
   if (bd_cancelled(cancel) || bd_model_check(session->model, &err) == BD_OK) return;
-  say(session, err.text);
-  if (write(session->wake[1], "", 1) < 0) return;
+  bd_session_say(session, err.text);
 }
 
 static void check_dropped(void *arg) {

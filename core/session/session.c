@@ -69,6 +69,7 @@ bd_status bd_session_new(bd_model *model, const bd_dial *dials, const char *conf
   }
   reset_states(session, dials);
   bd_insight_start(session);
+  session->live_wanted = 1;
   bd_jobs_dispatch(session);
   bd_jobs_check_model(session);
   *out = session;
@@ -96,6 +97,7 @@ static void free_layers(bd_session *session) {
 
 void bd_session_free(bd_session *session) {
   if (!session) return;
+  bd_live_free(session->live);
   bd_pool_free(session->pool);
   for (bd_delivery *list = collect(session); list;) {
     bd_delivery *next = list->next;
@@ -159,8 +161,22 @@ bool bd_session_poll(bd_session *session) {
     changed |= bd_jobs_take(session, list);
     list = next;
   }
+  changed |= bd_live_poll(session);
   bd_jobs_dispatch(session);
   return changed;
+}
+
+void bd_session_wake(bd_session *session) {
+  // A full pipe has woken the UI already.
+  if (write(session->wake[1], "", 1) < 0) return;
+}
+
+void bd_session_say(bd_session *session, const char *text) {
+  pthread_mutex_lock(&session->lock);
+  free(session->notice);
+  session->notice = strdup(text);
+  pthread_mutex_unlock(&session->lock);
+  bd_session_wake(session);
 }
 
 const char *bd_session_notice(bd_session *session) {

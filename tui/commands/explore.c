@@ -1,8 +1,48 @@
-#include "tui/commands/commands.h"
+#include "tui/commands/network.h"
 
+#include "core/session/live.h"
 #include "tui/app.h"
 
+#include <limits.h>
 #include <unistd.h>
+
+// The sample is shown with its own data, unless other data is named.
+static bd_status open_sample_data(const bd_options *options, const bd_model *model,
+                                  bd_network *network, int64_t **labels, bd_error *err) {
+  char data[PATH_MAX], classes[PATH_MAX];
+  BD_TRY(bd_options_sample("fashion_x.npy", data, sizeof data, err));
+  BD_TRY(bd_options_sample("fashion_y.npy", classes, sizeof classes, err));
+  bd_options with = *options;
+  with.data = data;
+  BD_TRY(bd_network_open(&with, model, network, err));
+  return bd_data_labels(network->data, classes, labels, err);
+}
+
+static bd_status open_data(const bd_options *options, const bd_model *model, bd_network *network,
+                           int64_t **labels, bd_error *err) {
+  if (!options->data) return open_sample_data(options, model, network, labels, err);
+  BD_TRY(bd_network_open(options, model, network, err));
+  return bd_data_labels(network->data, options->labels, labels, err);
+}
+
+static bd_status open_live(void *arg, const bd_model *model, bd_live_parts *out, bd_error *err) {
+  bd_network network = {0};
+  int64_t *labels = NULL;
+  bd_status status = open_data(arg, model, &network, &labels, err);
+  if (status == BD_OK)
+    *out = (bd_live_parts){network.data, network.engine, labels};
+  else
+    bd_network_close(&network);
+  return status;
+}
+
+// Labels without data would be forgotten silently.
+static bd_status go_live(const bd_options *options, bd_session *session, bd_error *err) {
+  if (!options->data && options->labels)
+    return bd_fail(err, BD_INVALID, "--labels: needs the samples too: give --data PATH");
+  if (!options->data && options->model) return BD_OK;
+  return bd_session_go_live(session, open_live, (void *)(uintptr_t)options, err);
+}
 
 bd_status bd_command_explore(const bd_options *options, bd_error *err) {
   // Before the model is read: without a terminal that would be for nothing.
@@ -11,6 +51,11 @@ bd_status bd_command_explore(const bd_options *options, bd_error *err) {
                    "the explorer needs a terminal: `bitdial report MODEL.onnx` works without one");
   bd_session *session;
   BD_TRY(bd_options_session(options, &session, err));
+  bd_status status = go_live(options, session, err);
+  if (status != BD_OK) {
+    bd_session_free(session);
+    return status;
+  }
   bd_explore_options explore = {
       .session = session,
       .theme = options->theme,

@@ -23,7 +23,7 @@ static bd_status named(bd_status status, const char *option, bd_error *err) {
   if (status == BD_OK) return status;
   strncpy(text, err->text, sizeof text - 1);
   text[sizeof text - 1] = '\0';
-  return bd_fail(err, status, "%s %s", option, text);
+  return bd_fail(err, status, "%s: %s", option, text);
 }
 
 static bd_status read_scale(const char *text, double *out, bd_error *err) {
@@ -83,8 +83,11 @@ static bd_status open_data(const bd_options *options, const bd_model *model, bd_
   BD_TRY(read_transform(options, &transform, err));
   if (options->data && options->input_count)
     return bd_fail(err, BD_INVALID, "--data and --input: give one of them");
-  if (options->data)
-    return bd_data_open(model, options->data, &transform, options->limit, out, err);
+  if (options->data) {
+    bd_status status = bd_data_open(model, options->data, &transform, options->limit, out, err);
+    bool says_where = status == BD_OK || strstr(err->text, options->data);
+    return says_where ? status : named(status, options->data, err);
+  }
   if (options->input_count || bd_model_about(model)->input_count == 0)
     return open_single(options, model, &transform, out, err);
   return bd_fail(err, BD_INVALID, "%s: needs data: give --data PATH", options->command->name);

@@ -14,7 +14,8 @@
 // As in bd_subcommands.
 enum { EXPLORE = 1, LAYERS = 2, QUANTIZE = 4, REPORT = 8, RUN = 16, EVAL = 32 };
 enum {
-  RUNS = RUN | EVAL, // those that run the network
+  RUNS = RUN | EVAL,      // those that run the network and are done
+  FEEDS = RUNS | EXPLORE, // those that take data
   SETTINGS = EXPLORE | QUANTIZE | REPORT | RUNS,
   EVERYWHERE = SETTINGS | LAYERS,
 };
@@ -77,18 +78,18 @@ static const option_row rows[] = {
     {"read-only", 0, NULL, EXPLORE, "write nothing, anywhere", OPT_READ_ONLY},
     {"script", 0, "FILE", EXPLORE, "take keys and commands from a file, without a terminal",
      OPT_SCRIPT},
-    {"data", 0, "PATH", RUNS,
+    {"data", 0, "PATH", FEEDS,
      "samples: .npy, .npz, a folder of JPEG and PNG files (labels.csv: file,class), or one of "
      "ONNX's test_data_set folders",
      OPT_DATA},
-    {"labels", 0, "FILE", EVAL, "their classes: .npy, or text with one class or file,class a line",
-     OPT_LABELS},
-    {"limit", 0, "N", RUNS, "only the first N samples", OPT_LIMIT},
+    {"labels", 0, "FILE", EVAL | EXPLORE,
+     "their classes: .npy, or text with one class or file,class a line", OPT_LABELS},
+    {"limit", 0, "N", FEEDS, "only the first N samples", OPT_LIMIT},
     {"input", 0, "NAME=FILE", RUN, "an input's tensor as it is; may be repeated", OPT_INPUT},
-    {"scale-input", 0, "S", RUNS, "multiply the data by S first", OPT_SCALE_INPUT},
-    {"mean", 0, "A,B,…", RUNS, "then subtract, for each channel", OPT_MEAN},
-    {"std", 0, "A,B,…", RUNS, "then divide, for each channel", OPT_STD},
-    {"normalize", 0, "none|unit|imagenet", RUNS,
+    {"scale-input", 0, "S", FEEDS, "multiply the data by S first", OPT_SCALE_INPUT},
+    {"mean", 0, "A,B,…", FEEDS, "then subtract, for each channel", OPT_MEAN},
+    {"std", 0, "A,B,…", FEEDS, "then divide, for each channel", OPT_STD},
+    {"normalize", 0, "none|unit|imagenet", FEEDS,
      "unit: 0..255 to 0..1; imagenet: then ImageNet's mean and deviation", OPT_NORMALIZE},
     {"memory", 0, "SIZE", RUNS, "a ceiling for running the network: 500M, 2GiB", OPT_MEMORY},
     {"threads", 0, "N", EVERYWHERE, "worker threads (default: the processors at hand)",

@@ -50,6 +50,8 @@ bd_status bd_options_dials(const bd_options *options, const bd_model *model, bd_
 bd_status bd_options_settings(const bd_options *options, const bd_model *model,
                               bd_setting **settings, bd_error *err);
 
+// A file of the sample beside the program ("fashion.onnx"). BD_INVALID where it is not there.
+bd_status bd_options_sample(const char *file, char *out, size_t size, bd_error *err);
 // Opens the model that was named; without one (the explorer, the report), the sample.
 bd_status bd_options_model(const bd_options *options, bd_model **model, bd_error *err);
 // A session on it, with the settings that were given.

@@ -108,8 +108,8 @@ bd_status bd_options_settings(const bd_options *options, const bd_model *model,
   return *settings ? BD_OK : bd_fail_memory(err, "the settings");
 }
 
-// The sample beside the program: in the source tree, or where it was installed.
-static bd_status sample_path(char out[PATH_MAX], bd_error *err) {
+// The sample stands beside the program: in the source tree, or where it was installed.
+bd_status bd_options_sample(const char *file, char *out, size_t size, bd_error *err) {
   static const char *const places[] = {"../samples", "../share/bitdial/samples"};
   char self[PATH_MAX];
   ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -117,8 +117,8 @@ static bd_status sample_path(char out[PATH_MAX], bd_error *err) {
   char *slash = length > 0 ? strrchr(self, '/') : NULL;
   if (slash) *slash = '\0';
   for (size_t i = 0; slash && i < sizeof places / sizeof *places; i++) {
-    int used = snprintf(out, PATH_MAX, "%s/%s/fashion.onnx", self, places[i]);
-    if (used < PATH_MAX && access(out, R_OK) == 0) return BD_OK;
+    int used = snprintf(out, size, "%s/%s/%s", self, places[i], file);
+    if ((size_t)used < size && access(out, R_OK) == 0) return BD_OK;
   }
   return bd_fail(err, BD_INVALID,
                  "no sample beside the program: name a model, `bitdial MODEL.onnx`");
@@ -128,7 +128,7 @@ bd_status bd_options_model(const bd_options *options, bd_model **model, bd_error
   if (options->model) return bd_model_open(options->model, model, err);
   char path[PATH_MAX];
   *model = NULL;
-  BD_TRY(sample_path(path, err));
+  BD_TRY(bd_options_sample("fashion.onnx", path, sizeof path, err));
   return bd_model_open(path, model, err);
 }
 

@@ -1,0 +1,237 @@
+#include "core/session/live.h"
+
+#include "core/session/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { KEEP_BYTES = 256 << 20 }; // of float outputs, so that each sample runs once for an edit
+
+// The settings that are to be evaluated; indexes live as long as the session.
+typedef struct wish {
+  const bd_index *index; // NULL: the layer stays as it is
+  bd_setting setting;
+} wish;
+
+struct bd_live {
+  pthread_t thread;
+  pthread_mutex_t lock; // of all below
+  pthread_cond_t work;
+  wish *wishes; // the newest request; NULL none
+  bool closing, failed, busy, ready;
+  bd_evaluation figures;
+  uint64_t generation; // of the request that figures belong to; 0: the float network alone
+  uint64_t wished;     // of the newest request
+
+  bd_session *session; // workers use its wake pipe and notice
+  const bd_model *model;
+  int count, threads;
+  bd_live_open open;
+  void *arg;
+  bd_cancel cancel; // of the evaluation under way
+
+  // the thread's own
+  bd_live_parts parts;
+  bd_eval *eval;
+  bd_swap *swap;
+  wish *applied;
+};
+
+// --- on the live thread --------------------------------------------------------------------------
+
+static void show(void *arg, const bd_evaluation *so_far) {
+  bd_live *live = arg;
+  pthread_mutex_lock(&live->lock);
+  live->figures = *so_far;
+  pthread_mutex_unlock(&live->lock);
+  bd_session_wake(live->session);
+}
+
+static bd_status evaluate(bd_live *live, const bd_swap *swap, uint64_t generation, bd_error *err) {
+  bd_evaluation figures;
+  BD_TRY(bd_eval_run(live->eval, swap, live->threads, &live->cancel, show, live, &figures, err));
+  pthread_mutex_lock(&live->lock);
+  live->figures = figures;
+  live->generation = generation;
+  pthread_mutex_unlock(&live->lock);
+  bd_session_wake(live->session);
+  return BD_OK;
+}
+
+static bd_status apply(bd_live *live, int layer, const wish *wanted, bd_error *err) {
+  wish *held = &live->applied[layer];
+  if (!wanted->index || (held->index && bd_setting_equal(&held->setting, &wanted->setting)))
+    return BD_OK;
+  bd_result *result;
+  // As the table shows it: only the proved optimum is what `optimal` ends with.
+  bd_effort effort = wanted->setting.init == BD_OPTIMAL ? BD_PROVED : BD_QUICK;
+  BD_TRY(bd_quantize(wanted->index, &wanted->setting, effort, &live->cancel, &result, err));
+  bd_status status = bd_eval_set(live->swap, live->model, layer, wanted->index, result, err);
+  bd_result_free(result);
+  if (status == BD_OK) *held = *wanted;
+  return status;
+}
+
+static bd_status serve(bd_live *live, const wish *wishes, uint64_t generation, bd_error *err) {
+  for (int i = 0; i < live->count; i++)
+    BD_TRY(apply(live, i, &wishes[i], err));
+  return evaluate(live, live->swap, generation, err);
+}
+
+static bd_status prepare(bd_live *live, bd_error *err) {
+  live->applied = calloc((size_t)live->count + 1, sizeof *live->applied);
+  if (!live->applied) return bd_fail_memory(err, "the accuracy");
+  BD_TRY(live->open(live->arg, live->model, &live->parts, err));
+  BD_TRY(bd_eval_new(live->parts.engine, live->parts.data, live->parts.labels, KEEP_BYTES,
+                     &live->eval, err));
+  BD_TRY(bd_swap_new(live->parts.engine, &live->swap, err));
+  return evaluate(live, NULL, 0, err);
+}
+
+// The next request, or NULL where the session closes.
+static wish *await(bd_live *live, uint64_t *generation) {
+  pthread_mutex_lock(&live->lock);
+  live->ready = true;
+  live->busy = false;
+  bd_session_wake(live->session);
+  while (!live->wishes && !live->closing)
+    pthread_cond_wait(&live->work, &live->lock);
+  wish *taken = live->closing ? NULL : live->wishes;
+  if (taken) {
+    live->wishes = NULL;
+    live->busy = true;
+    *generation = live->wished;
+    atomic_store(&live->cancel, false);
+  }
+  pthread_mutex_unlock(&live->lock);
+  return taken;
+}
+
+// The reason first, so that who sees the failure has it.
+static void give_up(bd_live *live, const bd_error *err) {
+  bd_session_say(live->session, err->text);
+  pthread_mutex_lock(&live->lock);
+  live->failed = !live->closing;
+  live->busy = false;
+  pthread_mutex_unlock(&live->lock);
+  bd_session_wake(live->session);
+}
+
+static void *run(void *arg) {
+  bd_live *live = arg;
+  bd_error err = {{0}};
+  bd_status status = prepare(live, &err);
+  uint64_t generation;
+  wish *wishes;
+  while (status == BD_OK && (wishes = await(live, &generation))) {
+    status = serve(live, wishes, generation, &err);
+    if (status == BD_CANCELLED) status = BD_OK; // by the next edit
+    free(wishes);
+  }
+  if (status != BD_OK) give_up(live, &err);
+  return NULL;
+}
+
+// --- on the UI thread ----------------------------------------------------------------------------
+
+bd_status bd_session_go_live(bd_session *session, bd_live_open open, void *arg, bd_error *err) {
+  bd_live *live = calloc(1, sizeof *live);
+  if (!live) return bd_fail_memory(err, "the accuracy");
+  live->session = session;
+  live->model = session->model;
+  live->count = session->count;
+  live->threads = bd_pool_threads(session->pool);
+  live->open = open;
+  live->arg = arg;
+  live->busy = true;
+  pthread_mutex_init(&live->lock, NULL);
+  pthread_cond_init(&live->work, NULL);
+  if (pthread_create(&live->thread, NULL, run, live) != 0) {
+    pthread_cond_destroy(&live->work);
+    pthread_mutex_destroy(&live->lock);
+    free(live);
+    return bd_fail(err, BD_FAILED, "no thread can be started: check `ulimit -u`");
+  }
+  session->live = live;
+  session->live_state.on = true;
+  return BD_OK;
+}
+
+void bd_live_free(bd_live *live) {
+  if (!live) return;
+  pthread_mutex_lock(&live->lock);
+  live->closing = true;
+  atomic_store(&live->cancel, true);
+  pthread_cond_signal(&live->work);
+  pthread_mutex_unlock(&live->lock);
+  pthread_join(live->thread, NULL);
+  bd_swap_free(live->swap);
+  bd_eval_free(live->eval);
+  bd_engine_free(live->parts.engine);
+  bd_data_free(live->parts.data);
+  free(live->parts.labels);
+  free(live->applied);
+  free(live->wishes);
+  pthread_cond_destroy(&live->work);
+  pthread_mutex_destroy(&live->lock);
+  free(live);
+}
+
+void bd_live_changed(bd_session *session) {
+  session->live_wanted++;
+  session->live_state.current = false;
+  bd_live *live = session->live;
+  if (!live) return;
+  pthread_mutex_lock(&live->lock);
+  // The float network's first pass is never in vain: its outputs are kept.
+  if (live->ready) atomic_store(&live->cancel, true);
+  pthread_mutex_unlock(&live->lock);
+}
+
+static bool settled(const bd_session *session) {
+  for (int i = 0; i < session->count; i++) {
+    const bd_layer_state *state = &session->states[i];
+    if (!state->refused && (!state->index || state->stale)) return false;
+  }
+  return true;
+}
+
+static void post(bd_session *session) {
+  bd_live *live = session->live;
+  wish *wishes = calloc((size_t)session->count + 1, sizeof *wishes);
+  if (!wishes) return;
+  for (int i = 0; i < session->count; i++)
+    wishes[i] = (wish){session->states[i].index, session->states[i].dial.setting};
+  pthread_mutex_lock(&live->lock);
+  free(live->wishes);
+  live->wishes = wishes;
+  live->wished = session->live_wanted;
+  pthread_cond_signal(&live->work);
+  pthread_mutex_unlock(&live->lock);
+  session->live_posted = session->live_wanted;
+}
+
+bool bd_live_poll(bd_session *session) {
+  bd_live *live = session->live;
+  if (!live) return false;
+  if (session->live_posted != session->live_wanted && settled(session)) post(session);
+  bd_live_state *state = &session->live_state, old = *state;
+  pthread_mutex_lock(&live->lock);
+  state->on = !live->failed;
+  state->figures = live->figures;
+  state->current = live->busy ? session->live_posted == session->live_wanted && !live->wishes
+                              : live->generation == session->live_wanted;
+  state->done = !live->busy && live->generation == session->live_wanted;
+  pthread_mutex_unlock(&live->lock);
+  return old.figures.samples != state->figures.samples || old.current != state->current ||
+         old.done != state->done || old.on != state->on;
+}
+
+int bd_live_pending(const bd_session *session) {
+  return session->live_state.on && !session->live_state.done;
+}
+
+const bd_live_state *bd_session_live(const bd_session *session) {
+  return &session->live_state;
+}
