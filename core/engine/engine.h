@@ -37,9 +37,6 @@ typedef struct bd_engine_memory {
 } bd_engine_memory;
 bd_engine_memory bd_engine_memory_of(const bd_engine *engine);
 
-// Multiply–accumulates of one run in the steps of a layer (its users together): of a convolution or
-// product, by the shapes; 0 where the layer has none or its shapes depend on data.
-double bd_engine_macs(const bd_engine *engine, int layer);
 // Does the network depend on the layer at all (and does the plan see it)?
 bool bd_engine_uses(const bd_engine *engine, int layer);
 

@@ -10,7 +10,7 @@ import tempfile
 from html import escape
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from goldens import HERE, MODEL, PROGRAM, TOP  # noqa: E402
+from goldens import HERE, PROGRAM, TOP  # noqa: E402
 
 COLUMNS, ROWS = 120, 32
 PICTURES = {  # name: (script, title)
@@ -77,7 +77,7 @@ def shoot(script):
     """The screen that a script saves: a list of rows of (glyph, role)."""
     environment = {**os.environ, "COLUMNS": str(COLUMNS), "LINES": str(ROWS), "LC_ALL": "C.UTF-8"}
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([PROGRAM, MODEL, "--script", os.path.join(HERE, script)], cwd=folder, env=environment,
+        subprocess.run([PROGRAM, "--script", os.path.join(HERE, script)], cwd=folder, env=environment,
                        stdin=subprocess.DEVNULL, check=True)
         with open(os.path.join(folder, "screen"), encoding="utf-8") as file:
             lines = file.read().split("\n")
