@@ -40,14 +40,14 @@ __attribute__((format(printf, 4, 5))) static head_piece *add(head_line *line, in
 }
 
 // "421.6 → 48.1 KiB": one unit where both have the same.
-static void show_sizes(char out[PIECE_SIZE], double before, double after) {
+static void show_sizes(char out[PIECE_SIZE], double before, double after, const char *mark) {
   char from[BD_SHOW_SIZE], to[BD_SHOW_SIZE];
   bd_text_bytes(from, sizeof from, before);
   bd_text_bytes(to, sizeof to, after);
   char *from_unit = strchr(from, ' ');
   const char *to_unit = strchr(to, ' ');
   if (from_unit && to_unit && strcmp(from_unit, to_unit) == 0) *from_unit = '\0';
-  snprintf(out, PIECE_SIZE, "%s → %s", from, to);
+  snprintf(out, PIECE_SIZE, "%s → %s%s", from, mark, to);
 }
 
 static void add_model(head_line *line, const bd_desk *desk, const bd_totals *totals, bool ascii) {
@@ -62,20 +62,25 @@ static void add_model(head_line *line, const bd_desk *desk, const bd_totals *tot
         BD_ROLE_STALE;
   else
     add(line, 5, 1, "· %d layer%s", layers, layers == 1 ? "" : "s");
-  add(line, 7, 1, "· %s weights", bd_text_count(count, sizeof count, about->weights));
+  add(line, 7, 1, "· %s weight%s", bd_text_count(count, sizeof count, about->weights),
+      about->weights == 1 ? "" : "s");
 }
 
+// While results are computed anew all totals are those of before, and marked.
 static void add_totals(head_line *line, const bd_totals *totals) {
   char sizes[PIECE_SIZE], sqnr[BD_SHOW_SIZE];
   int left = line->count;
   if (totals->layers == 0) return;
-  show_sizes(sizes, totals->bytes_float, totals->bytes);
+  const char *mark = totals->stale > 0 ? "~" : "";
+  show_sizes(sizes, totals->bytes_float, totals->bytes, mark);
   add(line, 3, BETWEEN, "%s", sizes);
-  add(line, 1, 2, "%.1f×", totals->ratio);
-  add(line, 4, BETWEEN, "%.2f bits/w", totals->bits_per_weight);
-  add(line, 2, BETWEEN, "SQNR %s", bd_show_sqnr(sqnr, totals->sqnr_db));
-  for (int i = left; i < line->count; i++)
+  add(line, 1, 2, "%s%.1f×", mark, totals->ratio);
+  add(line, 4, BETWEEN, "%s%.2f bits/w", mark, totals->bits_per_weight);
+  add(line, 2, BETWEEN, "SQNR %s%s", mark, bd_show_sqnr(sqnr, totals->sqnr_db));
+  for (int i = left; i < line->count; i++) {
     line->pieces[i].right = true;
+    if (totals->stale > 0) line->pieces[i].role = BD_ROLE_STALE;
+  }
 }
 
 // "top-1 93.9 → 92.0 %": of the float network and of the quantized one, as far as they are known.

@@ -120,11 +120,25 @@ static void test_marks_locks_and_stale_results_have_signs(void **unused) {
   bench_close(&b);
 }
 
+static const char *header_of(bench *b, int columns) {
+  static char *text;
+  free(text);
+  bd_canvas_reset(b->canvas, columns, 1);
+  bd_draw_header(&b->desk, bd_area_whole(b->canvas));
+  return text = bd_canvas_text(b->canvas);
+}
+
 // All numbers of an earlier setting carry a ~, which is explained beside them.
 static void test_numbers_of_the_setting_before_are_marked(void **unused) {
   (void)unused;
   bench b = tiny_bench(false);
+  expect_not(header_of(&b, 140), "~");
   set(&b, 0, "bits=5");
+  const char *line = header_of(&b, 140);
+  static const char *const totals[] = {" → ~", "×   ~", "  ~", " SQNR ~"};
+  for (int i = 0; i < 4; i++)
+    expect(line, totals[i]);
+  assert_int_equal(bd_canvas_at(b.canvas, 139, 0).role, BD_ROLE_STALE);
   const char *text = text_of(&b, 2, 100, 20);
   static const char *const values[] = {"total ~",
                                        "max error ~",
@@ -145,6 +159,7 @@ static void test_numbers_of_the_setting_before_are_marked(void **unused) {
   expect(text_of(&b, 0, 150, 2), size);
   settle(b.desk.session);
   expect_not(text_of(&b, 2, 100, 20), "~");
+  expect_not(header_of(&b, 140), "~");
   bench_close(&b);
 }
 
@@ -163,6 +178,11 @@ static void test_titles_keep_the_shape(void **unused) {
     assert_true(bd_show_columns(title) <= columns);
     if (!strstr(title, "block2.pointwise.weight")) expect(title, "…");
   }
+  bd_canvas_reset(b.canvas, 140, 1);
+  expect(header_of(&b, 140), "1,921 weights");
+  bench_close(&b);
+  b = bench_open(open_tiny(&layers[1], 1), false);
+  expect(header_of(&b, 140), "· 1 weight\n");
   bench_close(&b);
 }
 
