@@ -84,30 +84,33 @@ static void add_totals(head_line *line, const bd_totals *totals) {
 }
 
 // "top-1 93.9 → 92.0 %": of the float network and of the quantized one, as far as they are known.
-static head_piece *add_before_after(head_line *line, const bd_mean *before, const bd_mean *after) {
+static void add_before_after(head_line *line, const bd_mean *before, const bd_mean *after,
+                             const char *mark) {
+  double from = 100 * bd_mean_value(before);
   if (after->count == 0)
-    return add(line, 1, BETWEEN, "top-1 %.1f → … %%", 100 * bd_mean_value(before));
-  return add(line, 1, BETWEEN, "top-1 %.1f → %.1f %%", 100 * bd_mean_value(before),
-             100 * bd_mean_value(after));
+    add(line, 1, BETWEEN, "top-1 %.1f → … %%", from);
+  else
+    add(line, 1, BETWEEN, "top-1 %.1f → %s%.1f %%", from, mark, 100 * bd_mean_value(after));
 }
 
 // What the network answers, where it is run. While it grows or belongs to earlier settings it is
 // marked as such.
 static void add_accuracy(head_line *line, const bd_live_state *live) {
   const bd_evaluation *e = &live->figures;
+  const char *mark = live->current ? "" : "~";
   int first = line->count;
   if (!live->on || e->samples == 0) return;
   if (e->real.top1.count > 0) {
-    add_before_after(line, &e->real.top1, &e->quantized.top1);
+    add_before_after(line, &e->real.top1, &e->quantized.top1, mark);
     if (e->quantized.top1.count > 1)
       add(line, 8, 1, "±%.1f", 100 * bd_mean_error(&e->quantized.top1));
   } else if (e->agreement.count > 0) {
-    add(line, 1, BETWEEN, "same class %.1f %%", 100 * bd_mean_value(&e->agreement));
+    add(line, 1, BETWEEN, "same class %s%.1f %%", mark, 100 * bd_mean_value(&e->agreement));
   }
   if (e->kl.count > 0)
-    add(line, 5, 2, "KL %.3f", bd_mean_value(&e->kl));
+    add(line, 5, 2, "KL %s%.3f", mark, bd_mean_value(&e->kl));
   else if (e->signal > 0)
-    add(line, 5, 2, "output %.1fdB", bd_decibel(e->signal, e->noise));
+    add(line, 5, 2, "output %s%.1fdB", mark, bd_decibel(e->signal, e->noise));
   if (!live->done) add(line, 8, 1, "%lld/%lld", (long long)e->samples, (long long)e->wanted);
   for (int i = first; i < line->count; i++) {
     line->pieces[i].right = true;
