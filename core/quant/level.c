@@ -8,6 +8,14 @@
 
 static const double UNEVEN = 0.1; // of a span's range
 
+size_t bd_spans_of(const bd_clusters *clusters, bd_span *spans) {
+  size_t count = 0;
+  for (int i = 0; i < clusters->count; i++)
+    if (clusters->borders[i] < clusters->borders[i + 1])
+      spans[count++] = (bd_span){clusters->borders[i], clusters->borders[i + 1]};
+  return count;
+}
+
 // --- edges --------------------------------------------------------------------------------------
 
 static void add_edge(const bd_survivors *survivors, bd_level *level, size_t place, bool open) {

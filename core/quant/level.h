@@ -10,12 +10,16 @@
 #ifndef BD_QUANT_LEVEL_H
 #define BD_QUANT_LEVEL_H
 
+#include "core/quant/clusters.h"
 #include "core/quant/links.h"
 
 // Borders may be at `from`, at `to` and between them.
 typedef struct bd_span {
   size_t from, to;
 } bd_span;
+
+// The clusters as spans, at most clusters->count of them. Returns how many.
+size_t bd_spans_of(const bd_clusters *clusters, bd_span *spans);
 
 typedef struct bd_level {
   bd_links links;  // over the edges; relief[j] is the greater ε of the buckets beside edge j

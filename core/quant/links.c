@@ -78,33 +78,66 @@ size_t bd_links_snap(const bd_survivors *survivors, size_t place) {
   return bd_survivors_before(survivors, value);
 }
 
-static void sample_places(const bd_survivors *survivors, size_t half, size_t *places) {
+// Even in count for the bulk, even in value for what is thin, and for heavy tails the ranks from
+// either end on, each a fixed share farther than the one before.
+static size_t sample_places(const bd_survivors *survivors, size_t part, size_t *places) {
+  size_t used = 0, count = survivors->count;
   double low = bd_survivors_value(survivors, 0);
-  double high = bd_survivors_value(survivors, survivors->count - 1);
-  for (size_t i = 0; i < half; i++) {
-    double share = (double)i / (double)half;
-    places[2 * i] = bd_links_snap(survivors, (size_t)(share * (double)survivors->count));
-    places[2 * i + 1] = bd_survivors_before(survivors, low + (high - low) * share);
+  double width = bd_survivors_value(survivors, count - 1) - low;
+  for (size_t i = 0; i < 2 * part; i++)
+    places[used++] =
+        bd_links_snap(survivors, (size_t)((double)count * (double)i / (2. * (double)part)));
+  for (size_t i = 0; i < part; i++) {
+    places[used++] = bd_survivors_before(survivors, low + width * (double)i / (double)part);
+    size_t rank = (size_t)pow((double)count, (double)i / (double)part);
+    places[used++] = bd_links_snap(survivors, rank);
+    places[used++] = bd_links_snap(survivors, count - rank);
   }
-  qsort(places, 2 * half, sizeof *places, by_place);
+  qsort(places, used, sizeof *places, by_place);
+  return used;
 }
 
 bd_status bd_links_sample(const bd_survivors *survivors, size_t wanted, bd_links *out,
                           bd_error *err) {
-  size_t half = wanted / 2;
-  size_t *places = malloc(2 * half * sizeof *places);
-  if (!places) return bd_fail_memory(err, "the optimum's edges");
-  sample_places(survivors, half, places);
-  bd_status status = bd_links_reserve(out, 2 * half + 1, err);
+  size_t part = wanted / 5, used = 0;
+  size_t *places = malloc(5 * part * sizeof *places);
+  bd_status status = bd_links_reserve(out, 5 * part + 1, err);
+  if (status == BD_OK && !places) status = bd_fail_memory(err, "the optimum's edges");
   if (status == BD_OK) {
+    used = sample_places(survivors, part, places);
     bd_links_add(survivors, out, 0);
-    for (size_t i = 0; i < 2 * half; i++)
+    for (size_t i = 0; i < used; i++)
       bd_links_add(survivors, out, places[i]);
     bd_links_add(survivors, out, survivors->count);
     status = bd_links_finish(out, err);
   }
   free(places);
   return status;
+}
+
+static bd_edge mirrored(const bd_edge *edge) {
+  const bd_prefix *prefix = &edge->prefix;
+  return (bd_edge){.place = -edge->place,
+                   .prefix = {-prefix->sum, -prefix->square, -prefix->sum_low, -prefix->square_low},
+                   .own = edge->own};
+}
+
+void bd_links_mirror(bd_links *links) {
+  size_t m = links->m;
+  bd_edge *edges = links->edges;
+  for (size_t i = 0, j = m; i <= j; i++, j--) {
+    bd_edge left = mirrored(&edges[i]), right = mirrored(&edges[j]);
+    edges[i] = right;
+    edges[j] = left;
+    if (links->relief) {
+      double relief = links->relief[i];
+      links->relief[i] = links->relief[j];
+      links->relief[j] = relief;
+    }
+    if (j == 0) break;
+  }
+  for (size_t i = m; i > 0; i--) // `own` is the run before an edge: now that after it
+    edges[i].own = edges[i - 1].own;
 }
 
 // --- one pass -----------------------------------------------------------------------------------

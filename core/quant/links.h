@@ -26,6 +26,10 @@ typedef struct bd_links {
   uint32_t *rivals, *starts;
 } bd_links;
 
+// The same edges seen from the other end: places and sums become negative, so that differences
+// stay.
+void bd_links_mirror(bd_links *links);
+
 // A chain that a pass found. path: edge numbers, links + 1 of them; owned.
 typedef struct bd_chain {
   double lambda;
@@ -38,7 +42,7 @@ typedef struct bd_chain {
 // The edges before and after every distinct value: chains over them are all clusterings that
 // matter.
 bd_status bd_links_all(const bd_survivors *survivors, bd_links *out, bd_error *err);
-// About `wanted` edges, half even in count, half even in value.
+// About `wanted` edges: even in count, even in value, and denser towards both ends.
 bd_status bd_links_sample(const bd_survivors *survivors, size_t wanted, bd_links *out,
                           bd_error *err);
 void bd_links_free(bd_links *links);

@@ -1,6 +1,6 @@
 #include "core/quant/optimum.h"
 
-#include "core/quant/links.h"
+#include "core/quant/level.h"
 #include "core/quant/window.h"
 
 #include <math.h>
@@ -78,6 +78,7 @@ static bd_status solve_all(const bd_survivors *survivors, const bd_cancel *cance
   return status;
 }
 
+// Over a sample of edges, then Lloyd.
 static bd_status solve_sample(const bd_survivors *survivors, const bd_cancel *cancel,
                               bd_optimum *optimum, bd_error *err) {
   bd_links links;
@@ -88,11 +89,38 @@ static bd_status solve_sample(const bd_survivors *survivors, const bd_cancel *ca
   if (status == BD_OK) {
     take_chain(survivors, &links, &solution.chain, &optimum->clusters);
     optimum->lambda = solution.chain.lambda;
-    if (optimum->lambda > 0 && isfinite(optimum->lambda))
-      status = bd_links_centre(&links, k, &optimum->lambda, cancel, err);
+    bd_lloyd(survivors, &optimum->clusters, LLOYD_STEPS, cancel, NULL);
   }
   free(solution.chain.path);
   bd_links_free(&links);
+  return status;
+}
+
+// Once more with as many edges in each of its clusters: those lie where they matter, and so does λ,
+// whose range is the narrower the more clusters there are.
+static bd_status solve_again(const bd_survivors *survivors, const bd_cancel *cancel,
+                             bd_optimum *optimum, bd_error *err) {
+  bd_span spans[BD_CLUSTERS_MAX];
+  size_t count = bd_spans_of(&optimum->clusters, spans);
+  size_t pieces = sample_size(optimum->k) / count;
+  bd_level level;
+  bd_solution solution = {0};
+  bd_status status = bd_level_new(survivors, spans, count, pieces, &level, err);
+  if (status == BD_OK && level.links.m >= (size_t)optimum->k) {
+    status = bd_links_solve(&level.links, optimum->k, optimum->lambda, cancel, &solution, err);
+    double lambda = solution.chain.lambda;
+    if (status == BD_OK) {
+      bd_clusters clusters;
+      take_chain(survivors, &level.links, &solution.chain, &clusters);
+      if (clusters.sse < optimum->clusters.sse) optimum->clusters = clusters;
+    }
+    if (status == BD_OK && lambda > 0 && isfinite(lambda)) {
+      optimum->lambda = lambda;
+      status = bd_links_centre(&level.links, optimum->k, &optimum->lambda, cancel, err);
+    }
+  }
+  free(solution.chain.path);
+  bd_level_free(&level);
   return status;
 }
 
@@ -111,11 +139,15 @@ bd_status bd_optimum_approach(const bd_survivors *survivors, int k, const bd_can
     return BD_OK;
   }
   out->clusters.sse = INFINITY;
-  bool small = survivors->count <= 2 * sample_size(k);
-  BD_TRY(small ? solve_all(survivors, cancel, out, err)
-               : solve_sample(survivors, cancel, out, err));
+  if (survivors->count <= 2 * sample_size(k)) {
+    BD_TRY(solve_all(survivors, cancel, out, err));
+    keep_guess(out);
+    return BD_OK;
+  }
+  BD_TRY(solve_sample(survivors, cancel, out, err));
+  BD_TRY(solve_again(survivors, cancel, out, err));
   keep_guess(out);
-  if (!small) bd_lloyd(survivors, &out->clusters, LLOYD_STEPS, cancel, NULL);
+  bd_lloyd(survivors, &out->clusters, LLOYD_STEPS, cancel, NULL);
   return BD_OK;
 }
 

@@ -6,7 +6,7 @@
 
 typedef struct bd_optimum {
   int k;                         // clusters asked for; there are fewer where values are fewer
-  double guess[BD_CLUSTERS_MAX]; // means of the compressed optimum, before Lloyd; k of them
+  double guess[BD_CLUSTERS_MAX]; // means of the optimum over a sample of borders; k of them
   bd_clusters clusters;          // the best known: its sse is an upper bound
   double bound;                  // proved lower bound of the optimal SSE
   double lambda;                 // where the compressed instance has k links

@@ -5,9 +5,10 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { BUCKETS_MIN = 4096, BUCKETS_MAX = 1 << 17, BUCKETS_FACTOR = 12, LLOYD_STEPS = 20 };
-enum { ROUNDS = 16, SHARP_MIN = 32 };
+enum { ROUNDS = 16, PLAIN_MAX = 1 << 22 };
 
 static const double SLACK = 1e-12; // of the window test: rounding must not rule out the optimum
 
@@ -20,7 +21,6 @@ typedef struct bd_proof {
   size_t span_count;
   size_t values; // in the spans
   size_t buckets;
-  bool sharp; // λ was looked for on the proof's own edges
 } bd_proof;
 
 static double target(const bd_proof *proof) {
@@ -30,12 +30,9 @@ static double target(const bd_proof *proof) {
 // --- one level ----------------------------------------------------------------------------------
 
 static bd_status start_spans(bd_proof *proof, bd_error *err) {
-  const bd_clusters *clusters = &proof->optimum->clusters;
-  proof->spans = malloc((size_t)clusters->count * sizeof *proof->spans);
+  proof->spans = malloc((size_t)proof->optimum->clusters.count * sizeof *proof->spans);
   if (!proof->spans) return bd_fail_memory(err, "the proof's windows");
-  for (int i = 0; i < clusters->count; i++)
-    if (clusters->borders[i] < clusters->borders[i + 1])
-      proof->spans[proof->span_count++] = (bd_span){clusters->borders[i], clusters->borders[i + 1]};
+  proof->span_count = bd_spans_of(&proof->optimum->clusters, proof->spans);
   proof->values = proof->survivors->count;
   return BD_OK;
 }
@@ -51,23 +48,8 @@ static void improve(const bd_proof *proof, const bd_level *level, const bd_chain
   if (clusters.sse < proof->optimum->clusters.sse) proof->optimum->clusters = clusters;
 }
 
-// The more clusters, the narrower the λ that have k links: the sample's may lie beside them. These
-// edges are placed better. No relief is given yet.
-static bd_status sharpen(const bd_proof *proof, bd_level *level, bd_error *err) {
-  bd_optimum *optimum = proof->optimum;
-  bd_solution solution = {0};
-  if ((size_t)optimum->k > level->links.m) return BD_OK;
-  BD_TRY(bd_links_solve(&level->links, optimum->k, optimum->lambda, proof->cancel, &solution, err));
-  improve(proof, level, &solution.chain);
-  double lambda = solution.chain.lambda;
-  free(solution.chain.path);
-  if (!(lambda > 0) || !isfinite(lambda)) return BD_OK;
-  optimum->lambda = lambda;
-  return bd_links_centre(&level->links, optimum->k, &optimum->lambda, proof->cancel, err);
-}
-
-// The pass from the left: a lower bound, and a chain to improve on.
-static bd_status pass_forward(const bd_proof *proof, bd_level *level, bd_error *err) {
+// The pass from the left: a lower bound, and a chain to improve on, of *links links.
+static bd_status pass_forward(const bd_proof *proof, bd_level *level, int *links, bd_error *err) {
   bd_optimum *optimum = proof->optimum;
   bd_chain chain = {0};
   BD_TRY(bd_links_pass(&level->links, optimum->lambda, proof->cancel, &chain, err));
@@ -77,48 +59,61 @@ static bd_status pass_forward(const bd_proof *proof, bd_level *level, bd_error *
     level->valid = optimum->clusters.sse - bound <= BD_LEVEL_GAP * optimum->lambda;
     if (level->valid) optimum->bound = fmax(optimum->bound, bound);
   }
+  *links = chain.links;
   free(chain.path);
   return BD_OK;
 }
 
-// The same edges from right to left.
-static bd_status mirror(const bd_links *links, bd_links *out, bd_error *err) {
-  size_t m = links->m;
-  BD_TRY(bd_links_reserve(out, m, err));
-  out->relief = bd_scratch_alloc(m + 1, sizeof *out->relief);
-  if (!out->relief) return bd_fail_memory(err, "the proof's buckets");
-  for (size_t j = 0; j <= m; j++) {
-    const bd_edge *edge = &links->edges[m - j];
-    out->edges[j] = (bd_edge){.place = -edge->place,
-                              .prefix = {-edge->prefix.sum, -edge->prefix.square,
-                                         -edge->prefix.sum_low, -edge->prefix.square_low},
-                              .own = j ? links->edges[m - j + 1].own : 0};
-    out->relief[j] = links->relief[m - j];
+// λ missed those with k links, and the bound is the worse for it: with both sides of a hole taking
+// turns, they may be few. Looks for them on these edges.
+static bd_status aim(const bd_proof *proof, bd_level *level, bd_error *err) {
+  bd_optimum *optimum = proof->optimum;
+  bd_solution solution;
+  bd_status status =
+      bd_links_solve(&level->links, optimum->k, optimum->lambda, proof->cancel, &solution, err);
+  double lambda = solution.chain.lambda;
+  if (status == BD_OK && lambda > 0 && isfinite(lambda)) {
+    improve(proof, level, &solution.chain);
+    optimum->lambda = lambda;
   }
-  out->m = m + 1;
-  return bd_links_finish(out, err);
+  free(solution.chain.path);
+  return status;
 }
 
-// What the cheapest chain with a border at edge j costs, reliefs given; at the ends, where a border
-// makes its cluster vanish, a λ is saved.
-static double through(const bd_level *level, const bd_links *back, size_t j, double lambda) {
-  size_t m = level->links.m;
-  if (j == 0 || j == m) return level->links.best[m] + lambda;
-  return level->links.best[j] + back->best[m - j] + 2 * level->links.relief[j];
+static bd_status weigh(const bd_proof *proof, bd_level *level, bd_error *err) {
+  int links;
+  bd_level_weigh(proof->survivors, level, proof->optimum->lambda);
+  BD_TRY(pass_forward(proof, level, &links, err));
+  if (links == proof->optimum->k || level->links.m < (size_t)proof->optimum->k) return BD_OK;
+  BD_TRY(aim(proof, level, err));
+  bd_level_weigh(proof->survivors, level, proof->optimum->lambda);
+  return pass_forward(proof, level, &links, err);
 }
 
-// Keeps the buckets that can hold a border of the optimum.
-static bd_status keep_windows(bd_proof *proof, const bd_level *level, const bd_links *back,
+// What the cheapest chain with a border at edge j costs, reliefs given: left and right are what it
+// costs from either end. At the ends, where a border makes its cluster vanish, a λ is saved.
+static double through(const bd_level *level, const double *left, size_t j, double lambda) {
+  const bd_links *links = &level->links; // mirrored: edge j is edge m - j
+  size_t m = links->m;
+  if (j == 0 || j == m) return left[m] + lambda;
+  return left[j] + links->best[m - j] + 2 * links->relief[m - j];
+}
+
+static size_t mirrored_place(const bd_level *level, size_t j) {
+  return (size_t)-level->links.edges[level->links.m - j].place;
+}
+
+// Keeps the buckets that can hold a border of the optimum. The level is mirrored.
+static bd_status keep_windows(bd_proof *proof, const bd_level *level, const double *left,
                               bd_error *err) {
   size_t m = level->links.m, kept = 0, values = 0;
   double lambda = proof->optimum->lambda, most = target(proof) * (1 + SLACK);
-  bd_span *spans = malloc((m + 1) * sizeof *spans);
+  bd_span *spans = bd_scratch_alloc(m + 1, sizeof *spans);
   if (!spans) return bd_fail_memory(err, "the proof's windows");
-  double before = through(level, back, 0, lambda);
+  double before = through(level, left, 0, lambda);
   for (size_t j = 1; j <= m; j++) {
-    double after = through(level, back, j, lambda);
-    size_t from = (size_t)level->links.edges[j - 1].place;
-    size_t to = (size_t)level->links.edges[j].place;
+    double after = through(level, left, j, lambda);
+    size_t from = mirrored_place(level, j - 1), to = mirrored_place(level, j);
     if (level->open[j] && fmin(before, after) - level->epsilon[j] <= most) {
       spans[kept++] = (bd_span){from, to};
       values += to - from;
@@ -134,15 +129,19 @@ static bd_status keep_windows(bd_proof *proof, const bd_level *level, const bd_l
   return BD_OK;
 }
 
-static bd_status pass_backward(bd_proof *proof, const bd_level *level, bd_error *err) {
-  bd_links back = {0};
+// The pass from the right, over the level mirrored.
+static bd_status pass_backward(bd_proof *proof, bd_level *level, bd_error *err) {
+  size_t size = level->links.m + 1;
+  double *left = bd_scratch_alloc(size, sizeof *left);
+  if (!left) return bd_fail_memory(err, "the proof's windows");
+  memcpy(left, level->links.best, size * sizeof *left);
+  bd_links_mirror(&level->links);
   bd_chain chain = {0};
-  bd_status status = mirror(&level->links, &back, err);
-  if (status == BD_OK)
-    status = bd_links_pass(&back, proof->optimum->lambda, proof->cancel, &chain, err);
-  if (status == BD_OK) status = keep_windows(proof, level, &back, err);
+  bd_status status =
+      bd_links_pass(&level->links, proof->optimum->lambda, proof->cancel, &chain, err);
+  if (status == BD_OK) status = keep_windows(proof, level, left, err);
   free(chain.path);
-  bd_links_free(&back);
+  free(left);
   return status;
 }
 
@@ -186,34 +185,31 @@ static bd_status run_level(bd_proof *proof, bool windows, bool *valid, bd_error 
   bd_level level;
   bd_status status = bd_level_new(proof->survivors, proof->spans, proof->span_count,
                                   pieces < 4 ? 4 : pieces, &level, err);
-  if (status == BD_OK && !proof->sharp && proof->optimum->k >= SHARP_MIN)
-    status = sharpen(proof, &level, err);
-  proof->sharp = true;
-  if (status == BD_OK) bd_level_weigh(proof->survivors, &level, proof->optimum->lambda);
-  if (status == BD_OK) status = pass_forward(proof, &level, err);
+  if (status == BD_OK) status = weigh(proof, &level, err);
   *valid = level.valid;
   if (status == BD_OK && windows && level.valid) status = pass_backward(proof, &level, err);
   bd_level_free(&level);
   return status;
 }
 
+// Level after level, finer where one does not halve what is left.
 static bd_status narrow(bd_proof *proof, bd_error *err) {
-  for (int round = 0; round < ROUNDS; round++) {
+  for (int round = 0; round < ROUNDS && proof->values > 2 * proof->buckets; round++) {
     bool valid;
     size_t values = proof->values;
     BD_TRY(run_level(proof, true, &valid, err));
-    if (valid && proof->values <= proof->buckets * 4) return solve_windows(proof, err);
     if (valid && proof->values <= values / 2) continue;
     if (proof->buckets >= BUCKETS_MAX) break;
-    proof->buckets *= 4;
+    proof->buckets *= 2;
   }
-  return BD_OK;
+  bool narrowed = proof->values < proof->survivors->count;
+  return narrowed && proof->values <= PLAIN_MAX ? solve_windows(proof, err) : BD_OK;
 }
 
 // The first level that is fine enough gives a bound.
 static bd_status look_once(bd_proof *proof, bd_error *err) {
   bool valid = false;
-  for (; !valid && proof->buckets <= BUCKETS_MAX; proof->buckets *= 4)
+  for (; !valid && proof->buckets <= BUCKETS_MAX; proof->buckets *= 2)
     BD_TRY(run_level(proof, false, &valid, err));
   return BD_OK;
 }
