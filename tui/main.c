@@ -1,4 +1,5 @@
 // bitdial: reads the command line and runs one command.
+#include "core/base/json.h"
 #include "tui/commands/commands.h"
 
 #include <locale.h>
@@ -34,6 +35,7 @@ int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN); // a file past the limit (ulimit -f) is an error, not the end
   allow_many_files();
+  bd_json_watch_memory();
   bd_options options;
   bd_error err = {{0}};
   bd_status status = bd_options_read(argc, argv, &options, &err);

@@ -108,7 +108,7 @@ bd_status bd_script_wait(bd_ui *ui, bd_error *err) {
     }
     bd_ui_poll(ui);
   }
-  return BD_OK;
+  return bd_session_trouble(session, err);
 }
 
 bd_status bd_script_save_screen(bd_ui *ui, const char *path, bd_error *err) {

@@ -15,6 +15,8 @@
 // One line for what errno says about a path.
 static bd_status fail_open(bd_error *err, const char *path, int code) {
   switch (code) {
+  case ENOMEM:
+    return bd_fail_memory(err, path);
   case ENOENT:
     return bd_fail(err, BD_INVALID, "%s: no such file: check the path", path);
   case EACCES:

@@ -3,10 +3,25 @@
 #include "core/base/file.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { JSON_LIMIT = 64 << 20 };
+
+// The one variable of core/ that is shared: cJSON's hooks have no argument to carry it.
+static atomic_bool memory_was_short;
+
+static void *take(size_t size) {
+  void *taken = malloc(size);
+  if (!taken) atomic_store(&memory_was_short, true);
+  return taken;
+}
+
+void bd_json_watch_memory(void) {
+  cJSON_Hooks hooks = {take, free};
+  cJSON_InitHooks(&hooks);
+}
 
 static int line_of(const char *text, const char *at) {
   int line = 1;
@@ -23,7 +38,9 @@ bd_status bd_json_read(const char *path, cJSON **out, bd_error *err) {
   const char *end = NULL;
   *out = cJSON_ParseWithLengthOpts(text, size + 1, &end, 1);
   bd_status status = BD_OK;
-  if (!*out)
+  if (!*out && atomic_exchange(&memory_was_short, false))
+    status = bd_fail_memory(err, path);
+  else if (!*out)
     status = bd_fail(err, BD_INVALID, "%s: is no JSON: line %d cannot be read", path,
                      end ? line_of(text, end) : 1);
   free(text);
@@ -32,7 +49,10 @@ bd_status bd_json_read(const char *path, cJSON **out, bd_error *err) {
 
 bd_status bd_json_write(const char *path, const cJSON *json, bd_error *err) {
   char *text = json ? cJSON_Print(json) : NULL;
-  if (!text) return bd_fail_memory(err, path);
+  if (atomic_exchange(&memory_was_short, false) || !text) {
+    cJSON_free(text);
+    return bd_fail_memory(err, strcmp(path, "-") == 0 ? "the JSON" : path);
+  }
   size_t size = strlen(text);
   text[size] = '\n'; // the terminator's place: size + 1 bytes are written
   bd_status status = bd_file_write(path, text, size + 1, err);

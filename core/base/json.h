@@ -6,6 +6,10 @@
 
 #include <cjson/cJSON.h>
 
+// cJSON leaves out silently what it has no memory for. From the call of this on (once, at the
+// start) that is noticed: the next bd_json_write fails instead of writing less than it was given.
+void bd_json_watch_memory(void);
+
 // Reads a file (at most 64 MiB). Errors name the path and, for bad JSON, the line. Caller deletes.
 bd_status bd_json_read(const char *path, cJSON **out, bd_error *err);
 

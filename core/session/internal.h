@@ -78,6 +78,7 @@ struct bd_session {
   int in_hand, first, last;   // what the user looks at
   int next[BD_STAGE_INSIGHT]; // no layer below it wants that stage
   int in_flight;
+  bool short_of_memory;
   bool hurry; // a dial was turned: running proofs and curves give way
 
   pthread_mutex_t lock; // of deliveries, notice

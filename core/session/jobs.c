@@ -145,15 +145,16 @@ static void look_again(bd_session *session, int layer) {
     if (layer < session->next[stage] && wants(session, layer, stage)) session->next[stage] = layer;
 }
 
-// Hands a job to the pool; the ticket names it, 0 where there is no memory.
-static bd_ticket submit(bd_session *session, int layer, bd_stage stage, int part,
-                        uint64_t generation, bd_setting setting) {
+// Hands a job to the pool; the ticket names it. False without memory.
+static bool submit(bd_session *session, int layer, bd_stage stage, int part, uint64_t generation,
+                   bd_setting setting, bd_ticket *ticket) {
   order *o = calloc(1, sizeof *o);
   bd_delivery *delivery = calloc(1, sizeof *delivery);
   if (!o || !delivery) {
     free(o);
     free(delivery);
-    return 0;
+    session->short_of_memory = true;
+    return false;
   }
   delivery->layer = layer;
   delivery->stage = stage;
@@ -161,34 +162,49 @@ static bd_ticket submit(bd_session *session, int layer, bd_stage stage, int part
   delivery->generation = generation;
   *o = (order){session, session->model, session->slots[layer].index, setting, delivery};
   session->in_flight++;
-  return bd_pool_submit(session->pool, (bd_task){run, drop, o, 0});
+  *ticket = bd_pool_submit(session->pool, (bd_task){run, drop, o, 0});
+  return true;
 }
 
-static bool start(bd_session *session, pick next) {
+// Without memory for a job its layer goes without: nobody may wait for what never comes.
+static void do_without(bd_session *session, pick lost) {
+  bd_layer_state *state = &session->states[lost.layer];
+  if (lost.stage == BD_STAGE_INDEX) state->refused = "no memory left to read it";
+  if (lost.stage == BD_STAGE_QUICK) session->slots[lost.layer].failed = true;
+  if (lost.stage == BD_STAGE_PROOF) state->proving = false;
+  if (lost.stage == BD_STAGE_CURVE) session->slots[lost.layer].curve_done = true;
+}
+
+static void start(bd_session *session, pick next) {
   bd_slot *slot = &session->slots[next.layer];
   uint64_t generation = next.stage == BD_STAGE_CURVE ? slot->curve_generation : slot->generation;
-  slot->busy = true;
   slot->stage = next.stage;
-  slot->ticket = submit(session, next.layer, next.stage, 0, generation,
-                        session->states[next.layer].dial.setting);
-  slot->busy = slot->ticket != 0;
-  return slot->busy;
+  slot->busy = submit(session, next.layer, next.stage, 0, generation,
+                      session->states[next.layer].dial.setting, &slot->ticket);
+  if (!slot->busy) do_without(session, next);
 }
 
-static bool start_insight(bd_session *session, int part) {
+static void start_insight(bd_session *session, int part) {
   bd_insight_jobs *jobs = &session->insight_jobs;
-  jobs->ticket[part] = submit(session, session->insight.layer, BD_STAGE_INSIGHT, part,
-                              jobs->generation[part], bd_insight_setting(session, part));
-  return jobs->ticket[part] != 0;
+  bool begun =
+      submit(session, session->insight.layer, BD_STAGE_INSIGHT, part, jobs->generation[part],
+             bd_insight_setting(session, part), &jobs->ticket[part]);
+  if (!begun) jobs->done[part] = true;
 }
 
 // What the user looks at, then what a panel asks to know of it, then the rest.
 static bool start_next(bd_session *session) {
   pick next;
   int part;
-  if (pick_urgent(session, &next)) return start(session, next);
-  if (bd_insight_pick(session, &part)) return start_insight(session, part);
-  return pick_rest(session, &next) && start(session, next);
+  if (pick_urgent(session, &next))
+    start(session, next);
+  else if (bd_insight_pick(session, &part))
+    start_insight(session, part);
+  else if (pick_rest(session, &next))
+    start(session, next);
+  else
+    return false;
+  return true;
 }
 
 // --- a dial was turned ---------------------------------------------------------------------------
@@ -238,6 +254,7 @@ static void take_index(bd_session *session, bd_delivery *delivery) {
   bd_layer_state *state = &session->states[delivery->layer];
   bd_slot *slot = &session->slots[delivery->layer];
   if (delivery->status != BD_OK) {
+    session->short_of_memory |= delivery->status == BD_FAILED;
     slot->refused = strdup(delivery->error.text);
     state->refused = slot->refused ? slot->refused : "no memory left to read it";
     return;
@@ -253,6 +270,7 @@ static void take_result(bd_session *session, bd_delivery *delivery) {
   state->proving = false;
   if (delivery->status != BD_OK) { // what is shown stays, and stays marked as of an earlier setting
     slot->failed = state->stale;
+    session->short_of_memory = true;
     bd_session_say(session, delivery->error.text);
     return;
   }

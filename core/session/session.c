@@ -147,6 +147,10 @@ int bd_session_pending(const bd_session *session) {
   return bd_jobs_pending(session);
 }
 
+bd_status bd_session_trouble(const bd_session *session, bd_error *err) {
+  return session->short_of_memory ? bd_fail_memory(err, "all results") : BD_OK;
+}
+
 int bd_session_wake_fd(const bd_session *session) {
   return session->wake[0];
 }

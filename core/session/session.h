@@ -49,6 +49,8 @@ int bd_session_pending(const bd_session *session); // jobs waiting or running
 int bd_session_wake_fd(const bd_session *session);
 // Takes in what workers finished; true where something changed. Never blocks.
 bool bd_session_poll(bd_session *session);
+// BD_FAILED where memory ran out for a job: what it was for stays as it was before, or is missing.
+bd_status bd_session_trouble(const bd_session *session, bd_error *err);
 // A message for the user that came up in the background (the model checker's, say), once; or NULL.
 const char *bd_session_notice(bd_session *session);
 

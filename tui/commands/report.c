@@ -25,7 +25,7 @@ static int columns_of(FILE *out) {
   return columns < COLUMNS_MIN ? COLUMNS_MIN : columns > COLUMNS_MAX ? COLUMNS_MAX : columns;
 }
 
-static bd_status settle(bd_session *session) {
+static bd_status settle(bd_session *session, bd_error *err) {
   const bd_cancel *cancel = bd_interrupt();
   bd_bar bar = bd_bar_start("results");
   int total = bd_session_pending(session);
@@ -37,7 +37,7 @@ static bd_status settle(bd_session *session) {
     bd_bar_show(&bar, done, total);
   }
   bd_bar_end(&bar);
-  return bd_cancelled(cancel) ? BD_CANCELLED : BD_OK;
+  return bd_cancelled(cancel) ? BD_CANCELLED : bd_session_trouble(session, err);
 }
 
 static bd_status write_report(bd_session *session, const bd_options *options, FILE *out,
@@ -75,7 +75,7 @@ bd_status bd_command_report(const bd_options *options, bd_error *err) {
   bd_interrupt();
   bd_session *session;
   BD_TRY(bd_options_session(options, &session, err));
-  bd_status status = settle(session);
+  bd_status status = settle(session, err);
   if (status == BD_OK) status = put_report(session, options, err);
   bd_session_free(session);
   return status;
