@@ -1,5 +1,6 @@
 // bitdial: reads the command line and runs one command.
 #include "core/base/json.h"
+#include "core/base/memory.h"
 #include "tui/commands/commands.h"
 
 #include <locale.h>
@@ -18,6 +19,7 @@ static bd_status run(const bd_options *options, bd_error *err) {
     bd_options_help(options->command);
     return bd_flush_output(err);
   }
+  if (options->memory) BD_TRY(bd_memory_limit(options->memory, err));
   return options->command->run(options, err);
 }
 

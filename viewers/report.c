@@ -21,26 +21,29 @@ enum {
   LEVELS_MOST = 16, // a longer codebook is left out
 };
 
-// A report in the making. Without memory for a canvas a block is left out.
+// A report in the making.
 typedef struct report {
   bd_desk *desk;
   FILE *out;
   int columns;
   bool ascii;
+  bool *whole; // false once there was no memory for a part
   bd_view *layers, *histogram, *error, *codebook;
 } report;
 
 static void put_canvas(const report *to, const bd_canvas *canvas) {
-  char *text = bd_canvas_text(canvas);
-  if (text) fputs(text, to->out);
+  char *text = canvas ? bd_canvas_text(canvas) : NULL;
+  if (text)
+    fputs(text, to->out);
+  else
+    *to->whole = false;
   free(text);
 }
 
 // Writes what `draw` draws on a canvas of so many rows.
 static void put(const report *to, int rows, void (*draw)(const report *, bd_area)) {
   bd_canvas *canvas = bd_canvas_new(to->columns, rows, to->ascii);
-  if (!canvas) return;
-  draw(to, bd_area_whole(canvas));
+  if (canvas) draw(to, bd_area_whole(canvas));
   put_canvas(to, canvas);
   bd_canvas_free(canvas);
 }
@@ -49,8 +52,7 @@ static void put_text(const report *to, const char *text) {
   bd_area measure = {.columns = to->columns};
   bd_canvas *canvas =
       bd_canvas_new(to->columns, bd_print_wrapped(measure, BD_ROLE_TEXT, text), to->ascii);
-  if (!canvas) return;
-  bd_print_wrapped(bd_area_whole(canvas), BD_ROLE_TEXT, text);
+  if (canvas) bd_print_wrapped(bd_area_whole(canvas), BD_ROLE_TEXT, text);
   put_canvas(to, canvas);
   bd_canvas_free(canvas);
 }
@@ -158,19 +160,22 @@ static void put_layer(const report *to) {
   if (result) put_levels(to, result);
 }
 
-void bd_report_text(bd_desk *desk, FILE *out, int columns, bool ascii) {
+bool bd_report_text(bd_desk *desk, FILE *out, int columns, bool ascii) {
+  bool whole = true;
   int count = bd_session_count(desk->session), layer = desk->layer;
   columns = columns < COLUMNS_LEAST ? COLUMNS_LEAST : columns;
   report to = {.desk = desk,
                .out = out,
                .columns = columns > COLUMNS_MOST ? COLUMNS_MOST : columns,
                .ascii = ascii,
+               .whole = &whole,
                .layers = bd_layers_view.open(),
                .histogram = bd_histogram_view.open(),
                .error = bd_error_view.open(),
                .codebook = bd_codebook_view.open()};
   desk->layer = -1; // no cursor in the table
-  if (to.layers && to.histogram && to.error && to.codebook) {
+  whole = to.layers && to.histogram && to.error && to.codebook;
+  if (whole) {
     put_summary(&to);
     put(&to, count + 1, draw_table);
     for (desk->layer = 0; desk->layer < count; desk->layer++)
@@ -181,4 +186,5 @@ void bd_report_text(bd_desk *desk, FILE *out, int columns, bool ascii) {
   bd_histogram_view.close(to.histogram);
   bd_error_view.close(to.error);
   bd_codebook_view.close(to.codebook);
+  return whole;
 }

@@ -68,7 +68,7 @@ void bd_draw_header(const bd_desk *desk, bd_area area);
 
 // Everything the panels show, as plain text (`bitdial report`): a summary, the layer table, then
 // each layer's histogram, error, steps of the clustering, and codebook where it is short. All jobs
-// must be done. columns: 40..400.
-void bd_report_text(bd_desk *desk, FILE *out, int columns, bool ascii);
+// must be done. columns: 40..400. False where memory ran out for a part of it.
+bool bd_report_text(bd_desk *desk, FILE *out, int columns, bool ascii);
 
 #endif

@@ -5,6 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { STACK_BYTES = 2 << 20 };
+
 typedef struct job {
   struct job *next;
   bd_task task;
@@ -78,6 +80,17 @@ static int processors(void) {
   return count < 1 ? 1 : count > 256 ? 256 : (int)count;
 }
 
+// Small stacks, so that many threads do not take up a ceiling on memory: nothing here recurses far.
+static int start_worker(bd_pool *pool, pthread_t *out) {
+  pthread_attr_t attributes;
+  int code = pthread_attr_init(&attributes);
+  if (code != 0) return code;
+  pthread_attr_setstacksize(&attributes, STACK_BYTES);
+  code = pthread_create(out, &attributes, worker, pool);
+  pthread_attr_destroy(&attributes);
+  return code;
+}
+
 bd_status bd_pool_new(int threads, bd_pool **out, bd_error *err) {
   if (threads <= 0) threads = processors();
   bd_pool *pool = calloc(1, sizeof *pool + (size_t)threads * sizeof(pthread_t));
@@ -87,7 +100,7 @@ bd_status bd_pool_new(int threads, bd_pool **out, bd_error *err) {
   pthread_cond_init(&pool->work, NULL);
   pthread_cond_init(&pool->idle, NULL);
   for (; pool->threads < threads; pool->threads++)
-    if (pthread_create(&pool->workers[pool->threads], NULL, worker, pool) != 0) break;
+    if (start_worker(pool, &pool->workers[pool->threads]) != 0) break;
   if (pool->threads > 0) return BD_OK;
   bd_pool_free(pool);
   *out = NULL;

@@ -114,6 +114,9 @@ int bd_model_nearest(const bd_model *model, const char *tensor) {
   return nearest;
 }
 
-void bd_model_sha256(const bd_model *model, char out[65]) {
+bd_status bd_model_sha256(const bd_model *model, char out[65], bd_error *err) {
   bd_source_sha256(&model->source, out);
+  if (*out) return BD_OK;
+  return bd_fail(err, BD_FAILED, "%s: has changed since it was opened: open it again",
+                 model->info.file);
 }

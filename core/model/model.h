@@ -79,9 +79,10 @@ int bd_model_find(const bd_model *model, const char *tensor);
 // The layer with the least edit distance, or -1 where there is none.
 int bd_model_nearest(const bd_model *model, const char *tensor);
 
-// SHA-256 of the file (data files are not in it: ask bd_model_layer_sha256), in hexadecimal; ""
-// where it has changed since it was opened. Takes 1 ms a megabyte: not on the UI thread.
-void bd_model_sha256(const bd_model *model, char out[65]);
+// SHA-256 of the file (data files are not in it: ask bd_model_layer_sha256), in hexadecimal.
+// BD_FAILED, and "", where it has changed since it was opened. Takes 1 ms a megabyte: not on the UI
+// thread.
+bd_status bd_model_sha256(const bd_model *model, char out[65], bd_error *err);
 
 // A layer's weights as floats, in stored order: a view of the model's own where those are float32,
 // fresh memory otherwise. Release with bd_weights_free, before the model is closed.

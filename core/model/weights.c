@@ -103,5 +103,5 @@ bd_status bd_model_layer_sha256(const bd_model *model, int layer, char out[65], 
   if (values.wide) bd_values_pack(&values, packed);
   bd_sha256(packed ? packed : values.data, bytes, out);
   bd_pages_free(packed, bytes);
-  return BD_OK;
+  return *out ? BD_OK : bd_fail_memory(err, "a hash");
 }

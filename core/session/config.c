@@ -135,7 +135,7 @@ static bd_status match_model(const bd_model *model, const char *path, const cJSO
                              bd_error *err) {
   char own[65];
   const char *hash = bd_json_string(get(root, "model"), "sha256", "");
-  bd_model_sha256(model, own);
+  BD_TRY(bd_model_sha256(model, own, err));
   if (*hash && strcmp(hash, own) == 0 && bd_model_about(model)->data_files == 0) return BD_OK;
   mismatch bad = {.strict = *hash != '\0'};
   bool *listed = calloc((size_t)bd_model_layer_count(model) + 1, sizeof *listed);
@@ -256,10 +256,7 @@ static cJSON *part(cJSON *root, const char *key) {
 static bd_status put_head(cJSON *root, const bd_model *model, const bd_setting *defaults,
                           bd_error *err) {
   char hash[65];
-  bd_model_sha256(model, hash);
-  if (!*hash)
-    return bd_fail(err, BD_FAILED, "%s: has changed since it was opened: open it again",
-                   bd_model_about(model)->file);
+  BD_TRY(bd_model_sha256(model, hash, err));
   put(root, "format", cJSON_CreateString(FORMAT_NAME));
   put(root, "version", cJSON_CreateNumber(FORMAT_VERSION));
   put(part(root, "model"), "file", cJSON_CreateString(bd_model_about(model)->file));

@@ -3,6 +3,8 @@
 // queues up in front of the next turn of a dial.
 #include "core/session/internal.h"
 
+#include "core/base/memory.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,6 +288,7 @@ static void take_result(bd_session *session, bd_delivery *delivery) {
 static void take_curve(bd_session *session, const bd_delivery *delivery) {
   bd_layer_state *state = &session->states[delivery->layer];
   session->slots[delivery->layer].curve_done = true;
+  session->short_of_memory |= delivery->status != BD_OK;
   if (delivery->status != BD_OK) return;
   memcpy(state->curve, delivery->curve, sizeof state->curve);
   state->curve[0] = NAN;
@@ -340,6 +343,10 @@ static void check_dropped(void *arg) {
   (void)arg;
 }
 
+// Under a ceiling on memory libonnx would print its own troubles: it gets room or is not asked.
+enum { CHECK_ROOM = 256 << 20 };
+
 void bd_jobs_check_model(bd_session *session) {
+  if (bd_memory_left() < CHECK_ROOM) return;
   bd_pool_submit(session->pool, (bd_task){check, check_dropped, session, 1});
 }

@@ -63,17 +63,16 @@ cJSON *bd_totals_json(const bd_totals *totals) {
   return object;
 }
 
-cJSON *bd_model_json(const bd_model *model) {
-  cJSON *object = cJSON_CreateObject();
-  if (!object) return NULL;
-  const bd_model_info *about = bd_model_about(model);
+bd_status bd_model_json(const bd_model *model, cJSON *root, bd_error *err) {
   char hash[65];
-  bd_model_sha256(model, hash);
+  BD_TRY(bd_model_sha256(model, hash, err));
+  cJSON *object = cJSON_AddObjectToObject(root, "model");
+  const bd_model_info *about = bd_model_about(model);
   cJSON_AddStringToObject(object, "file", about->file);
   cJSON_AddStringToObject(object, "sha256", hash);
   cJSON_AddNumberToObject(object, "ir_version", (double)about->ir_version);
   cJSON_AddNumberToObject(object, "opset", (double)about->opset);
   cJSON_AddNumberToObject(object, "weights", (double)about->weights);
   cJSON_AddNumberToObject(object, "bytes", (double)about->file_bytes);
-  return object;
+  return BD_OK;
 }

@@ -10,8 +10,9 @@
 cJSON *bd_result_json(const bd_layer *layer, const bd_result *result);
 // {"weights","bytes_float","bytes","bits_per_weight","entropy_bits","ratio","sqnr_db"}
 cJSON *bd_totals_json(const bd_totals *totals);
-// {"file","sha256","ir_version","opset","weights","bytes"}
-cJSON *bd_model_json(const bd_model *model);
+// Adds "model": {"file","sha256","ir_version","opset","weights","bytes"}. BD_FAILED: the file has
+// changed since it was opened.
+bd_status bd_model_json(const bd_model *model, cJSON *root, bd_error *err);
 // The fields of a setting under their own names; those equal to `base` are left out (NULL: none
 // is).
 void bd_setting_json(cJSON *object, const bd_setting *setting, const bd_setting *base);

@@ -1,6 +1,8 @@
 #include "core/study/study.h"
 
 #include "core/base/file.h"
+#include "core/base/memory.h"
+#include "core/base/text.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -40,6 +42,25 @@ bd_status bd_study_index(const bd_model *model, int layer, const bd_cancel *canc
   bd_status status = bd_index_new(weights.data, weights.count, round, cancel, out, err);
   bd_weights_free(&weights);
   return status;
+}
+
+// The weights once as they are read, once sorted with their sums, and working memory for one layer.
+bd_status bd_study_fits(const bd_model *model, bd_error *err) {
+  double all = 0, largest = 0;
+  for (int i = 0; i < bd_model_layer_count(model); i++) {
+    const bd_layer *layer = bd_model_layer(model, i);
+    double bytes = layer->refused ? 0 : 4.0 * (double)layer->weights;
+    all += bytes;
+    largest = bytes > largest ? bytes : largest;
+  }
+  double kept = bd_model_about(model)->data_files ? 0 : all;
+  double needed = kept + 1.35 * all + 2 * largest, left = (double)bd_memory_left();
+  char much[32], few[32];
+  if (needed <= left) return BD_OK;
+  return bd_fail(err, BD_FAILED,
+                 "%s: takes about %s of memory, %s are left under the ceiling: raise --memory",
+                 bd_model_about(model)->file, bd_text_bytes(much, sizeof much, needed),
+                 bd_text_bytes(few, sizeof few, left));
 }
 
 enum { PROGRESS_MS = 100 };

@@ -10,6 +10,10 @@
 bd_status bd_study_index(const bd_model *model, int layer, const bd_cancel *cancel, bd_index **out,
                          bd_error *err);
 
+// BD_FAILED where indexes of all layers would take more memory than is allowed (base/memory.h):
+// said before anything is allocated.
+bd_status bd_study_fits(const bd_model *model, bd_error *err);
+
 // One layer after bd_study_all: refused layers have no index and no result, and say why.
 typedef struct bd_layer_study {
   bd_index *index;

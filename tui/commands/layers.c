@@ -71,13 +71,13 @@ static cJSON *layer_json(const bd_work *work, int i) {
 static bd_status print_json(const bd_work *work, bd_error *err) {
   const bd_model_info *about = bd_model_about(work->model);
   cJSON *root = cJSON_CreateObject();
-  cJSON_AddItemToObject(root, "model", bd_model_json(work->model));
+  bd_status status = bd_model_json(work->model, root, err);
   add_ports(root, "inputs", about->inputs, about->input_count);
   add_ports(root, "outputs", about->outputs, about->output_count);
   cJSON *layers = cJSON_AddArrayToObject(root, "layers");
   for (int i = 0; i < bd_model_layer_count(work->model); i++)
     cJSON_AddItemToArray(layers, layer_json(work, i));
-  bd_status status = bd_json_write("-", root, err);
+  if (status == BD_OK) status = bd_json_write("-", root, err);
   cJSON_Delete(root);
   return status;
 }

@@ -91,7 +91,7 @@ static const option_row rows[] = {
     {"std", 0, "A,B,…", FEEDS, "then divide, for each channel", OPT_STD},
     {"normalize", 0, "none|unit|imagenet", FEEDS,
      "unit: 0..255 to 0..1; imagenet: then ImageNet's mean and deviation", OPT_NORMALIZE},
-    {"memory", 0, "SIZE", RUNS, "a ceiling for running the network: 500M, 2GiB", OPT_MEMORY},
+    {"memory", 0, "SIZE", EVERYWHERE, "never hold more memory: 500M, 2GiB", OPT_MEMORY},
     {"threads", 0, "N", EVERYWHERE, "worker threads (default: the processors at hand)",
      OPT_THREADS},
     {"help", 'h', NULL, EVERYWHERE, "print this", OPT_HELP},

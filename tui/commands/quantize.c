@@ -31,7 +31,7 @@ static cJSON *refused_json(const bd_work *work) {
 
 static bd_status print_json(const bd_work *work, const bd_totals *totals, bd_error *err) {
   cJSON *root = cJSON_CreateObject();
-  cJSON_AddItemToObject(root, "model", bd_model_json(work->model));
+  bd_status status = bd_model_json(work->model, root, err);
   cJSON *layers = cJSON_AddArrayToObject(root, "layers");
   for (int i = 0; i < bd_model_layer_count(work->model); i++)
     if (work->studies[i].result)
@@ -39,7 +39,7 @@ static bd_status print_json(const bd_work *work, const bd_totals *totals, bd_err
                            bd_result_json(bd_model_layer(work->model, i), work->studies[i].result));
   cJSON_AddItemToObject(root, "refused", refused_json(work));
   cJSON_AddItemToObject(root, "total", bd_totals_json(totals));
-  bd_status status = bd_json_write("-", root, err);
+  if (status == BD_OK) status = bd_json_write("-", root, err);
   cJSON_Delete(root);
   return status;
 }

@@ -46,9 +46,9 @@ static bd_status write_report(bd_session *session, const bd_options *options, FI
   bd_desk desk = {.session = session, .layer = bd_session_count(session) ? 0 : -1};
   desk.marks = calloc((size_t)bd_session_count(session) + 1, sizeof *desk.marks);
   if (!desk.marks) return bd_fail_memory(err, "the report");
-  bd_report_text(&desk, out, columns_of(options->output ? stdin : out), ascii);
+  bool whole = bd_report_text(&desk, out, columns_of(options->output ? stdin : out), ascii);
   free(desk.marks);
-  return BD_OK;
+  return whole ? BD_OK : bd_fail_memory(err, "the report");
 }
 
 // Into memory first, so that the file appears whole or not at all.

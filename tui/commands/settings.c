@@ -125,11 +125,15 @@ bd_status bd_options_sample(const char *file, char *out, size_t size, bd_error *
 }
 
 bd_status bd_options_model(const bd_options *options, bd_model **model, bd_error *err) {
-  if (options->model) return bd_model_open(options->model, model, err);
   char path[PATH_MAX];
   *model = NULL;
-  BD_TRY(bd_options_sample("fashion.onnx", path, sizeof path, err));
-  return bd_model_open(path, model, err);
+  if (!options->model) BD_TRY(bd_options_sample("fashion.onnx", path, sizeof path, err));
+  BD_TRY(bd_model_open(options->model ? options->model : path, model, err));
+  bd_status status = bd_study_fits(*model, err);
+  if (status == BD_OK) return BD_OK;
+  bd_model_close(*model);
+  *model = NULL;
+  return status;
 }
 
 bd_status bd_options_session(const bd_options *options, bd_session **session, bd_error *err) {
