@@ -35,6 +35,7 @@ CORE_CC := $(wildcard core/*/*.cc)
 VIEW_C := $(wildcard viewers/*.c)
 TUI_C := $(filter-out tui/main.c,$(wildcard tui/*.c tui/commands/*.c))
 UNIT_C := $(wildcard tests/unit/*_test.c)
+FUZZ_C := $(wildcard tests/fuzz/*_fuzz.c)
 BENCH_C := $(wildcard tests/bench/*_bench.c)
 THEMES := $(wildcard themes/*.json)
 GEN := $(BUILD)/gen
@@ -44,12 +45,14 @@ UI_OBJ := $(VIEW_C:%.c=$(BUILD)/%.o) $(TUI_C:%.c=$(BUILD)/%.o) $(GEN)/themes.o
 LIB := $(BUILD)/libbitdial.a
 UNIT_BIN := $(UNIT_C:%.c=$(BUILD)/%)
 BENCH_BIN := $(BENCH_C:%.c=$(BUILD)/%)
+MUTATE_BIN := $(FUZZ_C:%_fuzz.c=$(BUILD)/%_mutate)
+FUZZ_BIN := $(FUZZ_C:%.c=$(BUILD)/%)
 
 # `make V=1` shows the commands whole.
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)')
 
-.PHONY: all run install test bench format sanitize pictures goldens clean deps test-deps unit
+.PHONY: all run install test bench format sanitize fuzz fuzz-run pictures goldens clean deps test-deps unit
 all: $(BUILD)/bitdial
 
 # --- packages -----------------------------------------------------------------------------------
@@ -123,12 +126,26 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(UI_OBJ) $(LIB) $(BUILD)/.test-deps
 	@mkdir -p $(@D)
 	$(call say,LINK $@)
 	$(Q)$(CC) $(CPPFLAGS) $(WARN) $(ALL_CFLAGS) -MMD -MP -MF $@.d $< $(UI_OBJ) $(LIB) $(LDFLAGS) -lcmocka $(SCREEN_LIBS) $(LIBS) -o $@
-unit: $(UNIT_BIN)
+$(BUILD)/tests/fuzz/%_mutate: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/mutate.o $(BUILD)/tests/fuzz/target.o $(UI_OBJ) $(LIB)
+	$(call say,LINK $@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(SCREEN_LIBS) $(LIBS) -o $@
+.SECONDARY: $(FUZZ_C:%.c=$(BUILD)/%.o)
+unit: $(UNIT_BIN) $(MUTATE_BIN)
 test: $(BUILD)/.test-deps all unit
 	@BUILD=$(BUILD) /usr/bin/python3 tests/run.py
 sanitize:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitize CFLAGS='-O1 -g -fno-omit-frame-pointer' \
 	  SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' test
+# libFuzzer on every target for SECONDS each; what it learns stays in BUILD/fuzz/corpus.
+SECONDS ?= 60
+fuzz:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang CXX=clang++ CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+	  SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' SECONDS=$(SECONDS) fuzz-run
+fuzz-run: $(FUZZ_BIN)
+	@BUILD=$(BUILD) tests/fuzz/run.sh $(SECONDS)
+$(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/target.o $(UI_OBJ) $(LIB)
+	$(call say,LINK $@)
+	$(Q)$(CXX) $(CFLAGS) -pthread -fsanitize=fuzzer,address,undefined $^ $(SCREEN_LIBS) $(LIBS) -o $@
 $(BUILD)/tests/bench/%: tests/bench/%.c $(UI_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK $@)
@@ -148,4 +165,5 @@ goldens: all
 clean:
 	rm -rf $(BUILD)
 
+-include $(FUZZ_C:%.c=$(BUILD)/%.d) $(BUILD)/tests/fuzz/mutate.d $(BUILD)/tests/fuzz/target.d
 -include $(CORE_OBJ:.o=.d) $(UI_OBJ:.o=.d) $(BUILD)/tui/main.d $(UNIT_BIN:=.d) $(BENCH_BIN:=.d)
