@@ -53,13 +53,21 @@ bool bd_links_add(const bd_survivors *survivors, bd_links *links, size_t place) 
   return true;
 }
 
-bd_status bd_links_all(const bd_survivors *survivors, bd_links *out, bd_error *err) {
+static bd_status was_cancelled(bd_error *err) {
+  return bd_fail(err, BD_CANCELLED, "the proof was cancelled");
+}
+
+bd_status bd_links_all(const bd_survivors *survivors, const bd_cancel *cancel, bd_links *out,
+                       bd_error *err) {
   size_t distinct = 0;
-  for (size_t place = 0; place < survivors->count; distinct++)
+  for (size_t place = 0; place < survivors->count; distinct++) {
+    if (distinct % POLL_EDGES == 0 && bd_cancelled(cancel)) return was_cancelled(err);
     place = bd_survivors_next(survivors, place);
+  }
   BD_TRY(bd_links_reserve(out, distinct, err));
   bd_links_add(survivors, out, 0);
   for (size_t place = 0; place < survivors->count;) {
+    if (out->m % POLL_EDGES == 0 && bd_cancelled(cancel)) return was_cancelled(err);
     place = bd_survivors_next(survivors, place);
     bd_links_add(survivors, out, place);
   }
@@ -241,8 +249,7 @@ void bd_chain_measure(const bd_links *links, bd_chain *chain) {
 
 bd_status bd_links_pass(bd_links *links, double lambda, const bd_cancel *cancel, bd_chain *out,
                         bd_error *err) {
-  if (bd_cancelled(cancel) || !run_pass(links, lambda, cancel))
-    return bd_fail(err, BD_CANCELLED, "the proof was cancelled");
+  if (bd_cancelled(cancel) || !run_pass(links, lambda, cancel)) return was_cancelled(err);
   out->lambda = lambda;
   links->from[0] = 0;
   BD_TRY(read_chain(links, out, err));

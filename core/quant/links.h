@@ -41,7 +41,8 @@ typedef struct bd_chain {
 
 // The edges before and after every distinct value: chains over them are all clusterings that
 // matter.
-bd_status bd_links_all(const bd_survivors *survivors, bd_links *out, bd_error *err);
+bd_status bd_links_all(const bd_survivors *survivors, const bd_cancel *cancel, bd_links *out,
+                       bd_error *err);
 // About `wanted` edges: even in count, even in value, and denser towards both ends.
 bd_status bd_links_sample(const bd_survivors *survivors, size_t wanted, bd_links *out,
                           bd_error *err);

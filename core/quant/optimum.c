@@ -72,7 +72,7 @@ bd_status bd_optimum_solve(const bd_survivors *survivors, bd_links *links, const
 static bd_status solve_all(const bd_survivors *survivors, const bd_cancel *cancel,
                            bd_optimum *optimum, bd_error *err) {
   bd_links links;
-  bd_status status = bd_links_all(survivors, &links, err);
+  bd_status status = bd_links_all(survivors, cancel, &links, err);
   if (status == BD_OK) status = bd_optimum_solve(survivors, &links, cancel, optimum, err);
   bd_links_free(&links);
   return status;
