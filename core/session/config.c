@@ -172,18 +172,24 @@ static bd_status read_dials(const cJSON *root, const char *path, const bd_model 
   return BD_OK;
 }
 
-bd_status bd_config_read(const char *path, const bd_model *model, bd_dial *dials, cJSON **kept,
+bd_status bd_config_take(const cJSON *root, const char *path, const bd_model *model, bd_dial *dials,
                          bd_error *err) {
-  if (kept) *kept = NULL;
   size_t size = ((size_t)bd_model_layer_count(model) + 1) * sizeof *dials;
-  cJSON *root;
-  BD_TRY(bd_json_read(path, &root, err));
   bd_dial *read = malloc(size); // so that a refused config leaves dials as they were
   bd_status status = read ? read_head(root, path, err) : bd_fail_memory(err, path);
   if (status == BD_OK) status = match_model(model, path, root, err);
   if (status == BD_OK) status = read_dials(root, path, model, read, err);
   if (status == BD_OK) memcpy(dials, read, size - sizeof *dials);
   free(read);
+  return status;
+}
+
+bd_status bd_config_read(const char *path, const bd_model *model, bd_dial *dials, cJSON **kept,
+                         bd_error *err) {
+  if (kept) *kept = NULL;
+  cJSON *root;
+  BD_TRY(bd_json_read(path, &root, err));
+  bd_status status = bd_config_take(root, path, model, dials, err);
   if (status == BD_OK && kept)
     *kept = root;
   else

@@ -166,6 +166,48 @@ def test_the_same_weights_in_another_file_are_taken():
             results(model, "--config", model + ".bitdial.json")[0]
 
 
+def rename(model, old, new):
+    for tensor in model.graph.initializer:
+        if tensor.name == old:
+            tensor.name = new
+    for node in model.graph.node:
+        node.input[:] = [new if i == old else i for i in node.input]
+
+
+def test_force_match_says_what_was_taken_and_dropped():
+    with folder() as d:
+        model = copy_sample(d)
+        names = [l["tensor"] for l in run_json("layers", model, "--json")["layers"]]
+        explore(model, [":bits 3", "j", ":bits 4", "j", ":bits 5", ":wait", ":w"], d)
+        config = model + ".bitdial.json"
+        changed = onnx.load(model)
+        rename(changed, names[0], "new\x1b[2J")
+        weight = next(t for t in changed.graph.initializer if t.name == names[1])
+        values = numpy_helper.to_array(weight).copy()
+        values.flat[0] += 1
+        weight.raw_data = values.tobytes()
+        other = os.path.join(d, "other.onnx")
+        onnx.save(changed, other)
+        refused(2, "quantize", other, "--config", config, says="another model")
+        refused(2, "quantize", other, "--force-match", says="--config")
+        code, out, err = run("quantize", other, "--config", config, "--force-match", "--json")
+        lines = dict(line.removeprefix("bitdial: " + config + ": ").split(": ", 1) for line in err.splitlines())
+        assert code == 0 and "\x1b" not in err, err
+        assert lines["taken by name"].split(", ") == names[1:]
+        assert lines["with other weights now"] == names[1]
+        assert lines["dropped, no such layer here"] == names[0]
+        assert lines["not in the config, left at its defaults"] == "new\\x1B[2J"
+        bits = [l["bits"] for l in json.loads(out)["layers"]]
+        assert bits == [8, 4, 5] + [8] * (len(names) - 3)
+        # It is this model's config once it is saved: without a flag, and without what was dropped.
+        explore(other, [":wait", ":w"], d, "--config", config, "--force-match")
+        saved = config if json.load(open(config))["model"]["file"].endswith("other.onnx") else other + ".bitdial.json"
+        assert names[0] not in [l["tensor"] for l in json.load(open(saved))["layers"]]
+        assert [l["bits"] for l in run_json("quantize", other, "--config", saved, "--json")["layers"]] == bits
+        # Where everything fits there is nothing to say.
+        assert run("quantize", other, "--config", saved, "--force-match")[2] == ""
+
+
 def test_bad_configs_are_refused_in_one_line():
     with folder() as d:
         model = copy_sample(d)

@@ -31,6 +31,7 @@ typedef enum option_id {
   OPT_NO_COLOR,
   OPT_NO_MOUSE,
   OPT_READ_ONLY,
+  OPT_FORCE_MATCH,
   OPT_SCRIPT,
   OPT_THREADS,
   OPT_DATA,
@@ -57,6 +58,9 @@ typedef struct option_row {
 
 static const option_row rows[] = {
     {"config", 0, "FILE", SETTINGS, "start from a saved config", OPT_CONFIG},
+    {"force-match", 0, NULL, SETTINGS,
+     "take a config of another model by its layers' names, and say what was dropped",
+     OPT_FORCE_MATCH},
     {"bits", 0, "B", SETTINGS, NULL, OPT_FIELD + BD_FIELD_BITS},
     {"prune", 0, "P", SETTINGS, NULL, OPT_FIELD + BD_FIELD_PRUNE},
     {"method", 0, "M", SETTINGS, NULL, OPT_FIELD + BD_FIELD_METHOD},
@@ -251,6 +255,7 @@ static bd_status take(bd_options *options, int id, const char *value, bd_error *
       [OPT_NO_COLOR - OPT_CONFIG] = &options->no_color,
       [OPT_NO_MOUSE - OPT_CONFIG] = &options->no_mouse,
       [OPT_READ_ONLY - OPT_CONFIG] = &options->read_only,
+      [OPT_FORCE_MATCH - OPT_CONFIG] = &options->force_match,
       [OPT_HELP - OPT_CONFIG] = &options->help,
       [OPT_VERSION - OPT_CONFIG] = &options->version,
   };

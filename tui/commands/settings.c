@@ -67,12 +67,28 @@ static bd_status apply_layer(const char *text, const bd_model *model, bd_dial *d
   return status;
 }
 
+// --force-match: what was taken and what was dropped stands on standard error.
+static bd_status adopt(const bd_options *options, const bd_model *model, bd_dial *dials,
+                       cJSON **kept, bd_error *err) {
+  char *said;
+  if (!options->config)
+    return bd_fail(err, BD_INVALID, "--force-match: needs a config: give --config FILE");
+  BD_TRY(bd_config_adopt(options->config, model, dials, kept, &said, err));
+  for (char *rest = said, *line; (line = strsep(&rest, "\n")) && *line;)
+    fprintf(stderr, "bitdial: %s: %s\n", options->config, line);
+  free(said);
+  return BD_OK;
+}
+
 static bd_status apply_all(const bd_options *options, const bd_model *model, bd_dial *dials,
                            cJSON **kept, bd_error *err) {
   int count = bd_model_layer_count(model);
   for (int i = 0; i < count; i++)
     dials[i] = (bd_dial){bd_setting_default(), false};
-  if (options->config) BD_TRY(bd_config_read(options->config, model, dials, kept, err));
+  if (options->force_match)
+    BD_TRY(adopt(options, model, dials, kept, err));
+  else if (options->config)
+    BD_TRY(bd_config_read(options->config, model, dials, kept, err));
   for (int i = 0; i < count; i++)
     BD_TRY(apply_fields(options, &dials[i].setting, err));
   for (int i = 0; i < options->layer_count; i++)
