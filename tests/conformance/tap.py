@@ -51,11 +51,15 @@ def run_json(*arguments, **options):
     return json.loads(out)
 
 
+def without_progress(err):
+    """Standard error without the lines that a busy machine shows after two seconds."""
+    return "".join(line for line in err.splitlines(True) if not re.match(r"\d+ of \d+ \w+ done", line))
+
+
 def refused(code, *arguments, says=(), **options):
     """Checks that bitdial exits with that code and says one line that holds all of `says`."""
     got, out, err = run(*arguments, **options)
-    # a busy machine may show progress first
-    err = "".join(line for line in err.splitlines(True) if not re.match(r"\d+ of \d+ \w+ done", line))
+    err = without_progress(err)
     assert got == code, f"{arguments}: exit {got}, not {code}: {err}"
     assert err.count("\n") == 1 and err.startswith("bitdial: "), f"{arguments}: not one line: {err!r}"
     for word in [says] if isinstance(says, str) else says:

@@ -126,7 +126,7 @@ bd_status bd_options_settings(const bd_options *options, const bd_model *model,
 
 // The sample stands beside the program: in the source tree, or where it was installed.
 bd_status bd_options_sample(const char *file, char *out, size_t size, bd_error *err) {
-  static const char *const places[] = {"../samples", "../share/bitdial/samples"};
+  static const char *const places[] = {"../samples", "../../samples", "../share/bitdial/samples"};
   char self[PATH_MAX];
   ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
   if (length > 0) self[length] = '\0';
