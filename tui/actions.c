@@ -269,7 +269,7 @@ static bd_status write_config(bd_ui *ui, const char *argument, bd_error *err) {
   BD_TRY(ask_to_replace(ui, named, err));
   BD_TRY(bd_session_save(ui->desk.session, named, err));
   ui->asked_to_replace = false;
-  if (!ui->scripted) bd_rescue_forget(ui->desk.session);
+  bd_rescue_forget(ui->rescue);
   bd_text_escape(path, sizeof path, bd_session_config_path(ui->desk.session));
   bd_desk_say(&ui->desk, "saved %s", path);
   return BD_OK;
@@ -287,7 +287,7 @@ static bd_status load_config(bd_ui *ui, const char *argument, bd_error *err) {
 static bd_status rescue(bd_ui *ui, const char *argument, bd_error *err) {
   (void)argument;
   BD_TRY(writable(ui, err)); // what was kept is removed
-  BD_TRY(bd_rescue_take(ui->desk.session, err));
+  BD_TRY(bd_rescue_take(ui->rescue, err));
   bd_desk_say(&ui->desk, "the edits are back, not saved yet");
   return BD_OK;
 }

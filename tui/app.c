@@ -121,27 +121,28 @@ static void take_signal(struct app *app, int number) {
   app->changed = app->urgent = true;
 }
 
-// How long poll may sleep: results that came while a frame was fresh wait for the next one.
-static int sleep_ms(const struct app *app) {
+// How long until the next frame: results that came while one was fresh wait for it.
+static int frame_ms(const struct app *app) {
   if (!app->changed) return -1;
   int64_t left = app->drawn + FRAME_MS - now_ms();
   return app->urgent || left < 0 ? 0 : (int)left;
+}
+
+// How long poll may sleep.
+static int sleep_ms(const struct app *app) {
+  int frame = frame_ms(app), rescue = bd_rescue_tick(app->ui->rescue);
+  return frame < 0 || (rescue >= 0 && rescue < frame) ? rescue : frame;
 }
 
 // What an earlier run left: unsaved edits, or a config that was not named.
 static void offer_earlier(bd_ui *ui) {
   char path[512];
   const bd_session *session = ui->desk.session;
-  if (bd_rescue_waits(session))
+  if (bd_rescue_waits(ui->rescue))
     bd_desk_say(&ui->desk, "an earlier run left unsaved edits: :rescue takes them back");
   else if (bd_session_would_replace(session, NULL))
     bd_desk_say(&ui->desk, "%s is there: :load takes it in",
                 bd_text_escape(path, sizeof path, bd_session_config_path(session)));
-}
-
-// Edits that nobody was asked about are kept for the next run.
-static void keep_edits(const struct app *app) {
-  if (app->ended_by && !app->ui->desk.read_only) bd_rescue_keep(app->ui->desk.session);
 }
 
 static bd_status run(struct app *app, bd_error *err) {
@@ -158,7 +159,7 @@ static bd_status run(struct app *app, bd_error *err) {
       if (files[0].revents && !app->ended_by) take_input(app, &files[0]);
       if (bd_ui_poll(app->ui)) app->changed = true;
     }
-    if (app->changed && sleep_ms(app) == 0) BD_TRY(draw(app, err));
+    if (app->changed && frame_ms(app) == 0) BD_TRY(draw(app, err));
   }
   return app->ended_by == SIGINT ? BD_CANCELLED : BD_OK;
 }
@@ -167,9 +168,12 @@ static bd_status run_on_screen(struct app *app, const bd_explore_options *option
   BD_TRY(bd_screen_open(!options->no_mouse, &app->screen, err));
   if (bd_screen_colours(app->screen) < 8) app->ui->mono = true;
   bd_status status = app->ui->mono ? bd_theme_load("mono", &app->ui->theme, err) : BD_OK;
+  if (!options->read_only) app->ui->rescue = bd_rescue_open(app->ui->desk.session);
   if (status == BD_OK) status = run(app, err);
   bd_screen_close(app->screen);
-  keep_edits(app);
+  // Edits that nobody was asked about are kept for the next run.
+  bd_rescue_close(app->ui->rescue, app->ended_by != 0);
+  app->ui->rescue = NULL;
   bd_ui_remember(app->ui);
   return status;
 }

@@ -6,6 +6,7 @@
 #include "tui/keys.h"
 #include "tui/layout.h"
 #include "tui/line.h"
+#include "tui/rescue.h"
 #include "tui/theme.h"
 #include "viewers/view.h"
 
@@ -37,6 +38,7 @@ struct bd_ui {
   bool theme_chosen;               // here, not by an option: it is remembered
   const bd_overlay_class *overlay; // NULL: none
   void *overlay_state;
+  bd_rescue *rescue;  // the owner's (app.c); NULL: nothing is kept
   bd_history history; // of the command line
   char find[128];     // what was searched for last
   char *clipboard;    // text that waits to go to the terminal's clipboard; NULL none. Owned.

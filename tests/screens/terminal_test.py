@@ -232,6 +232,88 @@ def unsaved_edits_survive_sigterm(place):
     assert ":rescue" not in terminal.text()
 
 
+def kept(place):
+    """Edits that wait, by file."""
+    state = os.path.join(place.folder, "state/bitdial/rescue")
+    names = sorted(os.listdir(state)) if os.path.isdir(state) else []
+    return [name for name in names if name.endswith(".json")]
+
+
+def edit_and_wait_until_kept(terminal, place, keys, count=1):
+    terminal.type(keys)
+    terminal.wait_for(" *")
+    terminal.wait(lambda _: len(kept(place)) == count, f"{count} rescue files")
+
+
+@test
+def unsaved_edits_survive_a_crash_and_a_kill(place):
+    for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL):
+        terminal = place.start()
+        edit_and_wait_until_kept(terminal, place, "--")
+        terminal.kill(number)
+        assert terminal.wait_exit() == -number
+        terminal = place.start()
+        terminal.wait_for(":rescue")
+        terminal.type(":rescue\r")
+        wait_for_bits(terminal, 6)
+        terminal.type("qq")
+        leaves(terminal, 0)
+        assert kept(place) == []
+
+
+@test
+def edits_that_the_user_left_are_not_offered(place):
+    terminal = place.start()
+    edit_and_wait_until_kept(terminal, place, "-")
+    terminal.type("qq")
+    leaves(terminal, 0)
+    assert os.listdir(os.path.join(place.folder, "state/bitdial/rescue")) == []
+
+
+@test
+def two_explorers_keep_their_own_edits(place):
+    first, second = place.start(), place.start()
+    edit_and_wait_until_kept(first, place, "-")
+    edit_and_wait_until_kept(second, place, "---", 2)
+    third = place.start()  # those two still run: nothing is offered
+    third.pump(0.3)
+    assert ":rescue" not in third.text()
+    first.kill(signal.SIGKILL)
+    first.wait_exit()
+    fourth = place.start()
+    fourth.wait_for(":rescue")
+    fourth.type(":rescue\r")
+    wait_for_bits(fourth, 7)
+    fifth = place.start()  # the fourth has them
+    fifth.pump(0.3)
+    assert ":rescue" not in fifth.text()
+    second.kill(signal.SIGTERM)
+    leaves(second, -signal.SIGTERM)
+    for terminal in (third, fifth):
+        terminal.type("q")
+        leaves(terminal, 0)
+    sixth = place.start()
+    sixth.wait_for(":rescue")
+    sixth.type(":rescue\r")
+    wait_for_bits(sixth, 5)
+
+
+@test
+def edits_of_another_state_of_the_model_are_told(place):
+    ends_by(place, signal.SIGTERM)
+    with open(place.model, "r+b") as model:
+        data = bytearray(model.read())
+        data[len(data) // 2] ^= 1  # a weight
+        model.seek(0)
+        model.write(data)
+    terminal = place.start(columns=160)
+    terminal.wait_for(":rescue")
+    terminal.type(":rescue\r")
+    terminal.wait_for("another model")
+    terminal.type("q")
+    leaves(terminal, 0)
+
+
 @test
 def a_crash_leaves_the_terminal_clean(place):
     for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGQUIT):
