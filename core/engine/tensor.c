@@ -59,10 +59,11 @@ bool bd_tensor_shape(bd_tensor *tensor, bd_type type, int rank, const int64_t *d
   for (int i = 0; i < rank; i++) {
     if (dims[i] < 0) return false;
     tensor->dims[i] = dims[i];
-    tensor->count *= dims[i];
     if (dims[i] && __builtin_mul_overflow(largest, dims[i], &largest)) return false;
     if (largest > INT64_MAX / 16) return false;
   }
+  for (int i = 0; i < rank; i++)
+    tensor->count *= dims[i]; // at most `largest`: none overflows
   return true;
 }
 

@@ -137,18 +137,19 @@ def test_a_model_that_changed_while_open_is_not_saved_for():
     with folder() as d:
         model = copy_sample(d)
         script = os.path.join(d, "s.txt")
-        fifo = os.path.join(d, "fifo")
-        os.mkfifo(fifo)
+        before, after = os.path.join(d, "before"), os.path.join(d, "after")
+        os.mkfifo(before)
+        os.mkfifo(after)
         with open(script, "w") as f:
-            f.write("-\n:wait\n:save-screen %s\n:w\n" % fifo)
+            f.write("-\n:wait\n:save-screen %s\n:save-screen %s\n:w\n" % (before, after))
         import subprocess
         from tap import PROGRAM
         child = subprocess.Popen([PROGRAM, model, "--script", script], stderr=subprocess.PIPE)
-        with open(fifo) as shown:  # the explorer stands here until the screen is read
-            with open(model, "r+b") as f:
-                f.seek(100)
-                f.write(b"changed")
-            shown.read()
+        open(before).read()
+        with open(model, "r+b") as f:
+            f.seek(100)
+            f.write(b"changed")
+        open(after).read()  # the explorer stood there until now
         err = child.communicate(timeout=60)[1].decode()
         assert child.returncode == 2 and "has changed" in err, (child.returncode, err)
         assert not os.path.exists(model + ".bitdial.json")
