@@ -53,6 +53,11 @@ typedef struct bd_result {
 // levels.
 typedef enum bd_effort { BD_QUICK, BD_PROVED } bd_effort;
 
+// The least effort that ends with the final levels: `optimal` has them only with the proof.
+static inline bd_effort bd_effort_for(const bd_setting *setting) {
+  return setting->init == BD_OPTIMAL ? BD_PROVED : BD_QUICK;
+}
+
 // Works on bits 1..8; bits 32 gives the weights themselves (levels NULL, sse 0), pruned by the
 // ratio. Constant, all-zero, prune 1, fewer distinct values than clusters: fewer levels, never NaN.
 // BD_CANCELLED leaves *out NULL. Release with bd_result_free.

@@ -129,7 +129,7 @@ bd_status bd_insight_compute(const bd_index *index, bd_setting setting, int part
       BD_TRY(measure(index, &setting, BD_QUICK, cancel, true, &values[setting.bits], err));
     return BD_OK;
   }
-  bd_effort effort = setting.init == BD_OPTIMAL ? BD_PROVED : BD_QUICK; // else it is near it only
+  bd_effort effort = bd_effort_for(&setting);
   for (int i = 0; i < BD_SPREAD_SEEDS; i++) {
     setting.seed = (uint64_t)i + 1;
     BD_TRY(measure(index, &setting, effort, cancel, false, &values[i], err));

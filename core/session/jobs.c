@@ -28,8 +28,7 @@ static void deliver(bd_session *session, bd_delivery *delivery) {
 
 static void compute_curve(const order *o, bd_delivery *out, const bd_cancel *cancel) {
   bd_setting setting = o->setting;
-  // Only the proved optimum is what `optimal` ends with.
-  bd_effort effort = setting.init == BD_OPTIMAL ? BD_PROVED : BD_QUICK;
+  bd_effort effort = bd_effort_for(&setting);
   for (setting.bits = 1; setting.bits <= BD_BITS_MAX; setting.bits++) {
     bd_result *result;
     out->status = bd_quantize(o->index, &setting, effort, cancel, &result, &out->error);

@@ -64,8 +64,7 @@ static bd_status apply(bd_live *live, int layer, const wish *wanted, bd_error *e
   if (!wanted->index || (held->index && bd_setting_equal(&held->setting, &wanted->setting)))
     return BD_OK;
   bd_result *result;
-  // As the table shows it: only the proved optimum is what `optimal` ends with.
-  bd_effort effort = wanted->setting.init == BD_OPTIMAL ? BD_PROVED : BD_QUICK;
+  bd_effort effort = bd_effort_for(&wanted->setting);
   BD_TRY(bd_quantize(wanted->index, &wanted->setting, effort, &live->cancel, &result, err));
   bd_status status = bd_eval_set(live->swap, live->model, layer, wanted->index, result, err);
   bd_result_free(result);
