@@ -59,6 +59,7 @@ static bd_status was_cancelled(bd_error *err) {
 
 bd_status bd_links_all(const bd_survivors *survivors, const bd_cancel *cancel, bd_links *out,
                        bd_error *err) {
+  *out = (bd_links){0}; // the caller frees it where this was cancelled too
   size_t distinct = 0;
   for (size_t place = 0; place < survivors->count; distinct++) {
     if (distinct % POLL_EDGES == 0 && bd_cancelled(cancel)) return was_cancelled(err);
