@@ -1,4 +1,5 @@
 // Pooling.
+#include "core/base/widest.h"
 #include "core/engine/conv.h"
 #include "core/engine/op.h"
 
@@ -88,8 +89,7 @@ pool_image(const pool *p, const float *in, pool_kind kind, int lanes, float *out
 
 // The compiler makes one copy for each kind and number of lanes.
 #define IMAGE(NAME, KIND, LANES)                                                                   \
-  __attribute__((target_clones("avx512f", "avx2", "default"))) static void NAME(                   \
-      const pool *p, const float *in, float *out) {                                                \
+  BD_WIDEST static void NAME(const pool *p, const float *in, float *out) {                         \
     pool_image(p, in, KIND, LANES, out);                                                           \
   }
 IMAGE(max_1, POOL_MAX, 1)

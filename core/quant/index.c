@@ -1,16 +1,11 @@
 #include "core/quant/index_private.h"
+
+#include "core/base/widest.h"
 #include "core/quant/memory.h"
 #include "core/quant/radix.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-// The widest vectors that the processor has, chosen when the program starts; the results are equal.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
-#define WIDEST __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define WIDEST
-#endif
 
 enum { LANES = 8, POLL_BLOCKS = 1 << 15 }; // a million values between two looks at the flag
 
@@ -49,7 +44,7 @@ static size_t block_size(const bd_index *index, size_t block) {
 }
 
 // Fills prefix with sums around the median; false where it was cancelled.
-WIDEST static bool fill_prefix(bd_index *index, const bd_cancel *cancel) {
+BD_WIDEST static bool fill_prefix(bd_index *index, const bd_cancel *cancel) {
   bd_prefix running = {0};
   for (size_t block = 0; block < index->blocks; block++) {
     if (block % POLL_BLOCKS == 0 && bd_cancelled(cancel)) return false;
@@ -201,7 +196,7 @@ static inline __attribute__((always_inline)) size_t block_below(const float *blo
   return (size_t)below;
 }
 
-WIDEST static size_t below(const bd_index *index, float x) {
+BD_WIDEST static size_t below(const bd_index *index, float x) {
   size_t place = 0;
   for (int tier = index->tier_count - 1; tier > 0; tier--) {
     size_t count = block_below(index->tiers[tier] + place * BD_BLOCK, x);
@@ -235,7 +230,7 @@ void bd_index_histogram(const bd_index *index, double low, double high, int bins
   }
 }
 
-WIDEST bd_prefix bd_index_prefix(const bd_index *index, size_t place) {
+BD_WIDEST bd_prefix bd_index_prefix(const bd_index *index, size_t place) {
   size_t block = place / BD_BLOCK;
   return sum_run(index->prefix[block], index->values + block * BD_BLOCK, place % BD_BLOCK,
                  index->stats.median);

@@ -1,4 +1,5 @@
 // Tensors that break sums, scales and clusterings: fewer levels or a refusal, never NaN.
+#include "core/quant/links.h"
 #include "tests/unit/naive_quant.h"
 
 #include <float.h>
@@ -201,6 +202,25 @@ static void cancelled(void **state) {
   bd_index_free(index);
 }
 
+// What is cancelled before it began is freed like the rest: nothing in it may be left unset.
+static void edges_cancelled_at_once(void **state) {
+  (void)state;
+  float weights[MOST];
+  bd_rng rng = bd_rng_seed(1, 7);
+  naive_fill(SHAPE_NORMAL, &rng, weights, MOST);
+  bd_index *index = naive_index(weights, MOST);
+  bd_survivors survivors = bd_survivors_of(index, bd_index_hole(index, 0));
+  bd_cancel cancel = true;
+  bd_error err = {""};
+  bd_links links;
+  memset(&links, 0xAA, sizeof links);
+  assert_int_equal(bd_links_all(&survivors, &cancel, &links, &err), BD_CANCELLED);
+  assert_null(links.edges);
+  assert_null(links.best);
+  bd_links_free(&links);
+  bd_index_free(index);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(few_values),
@@ -210,6 +230,7 @@ int main(void) {
       cmocka_unit_test(exact_where_values_are_few),
       cmocka_unit_test(narrow_types),
       cmocka_unit_test(cancelled),
+      cmocka_unit_test(edges_cancelled_at_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
