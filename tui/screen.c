@@ -131,10 +131,21 @@ static void set_modes(const bd_screen *screen) {
   }
 }
 
+// ^S would stop the terminal's output, and with it the loop that takes signals. curses remembers
+// the modes, so that they come back after a suspension.
+static void leave_flow_alone(void) {
+  struct termios modes;
+  if (tcgetattr(STDIN_FILENO, &modes) != 0) return;
+  modes.c_iflag &= ~(tcflag_t)(IXON | IXOFF);
+  tcsetattr(STDIN_FILENO, TCSANOW, &modes);
+  def_prog_mode();
+}
+
 static void set_up(bd_screen *screen) {
   cbreak();
   noecho();
   nonl();
+  leave_flow_alone();
   intrflush(stdscr, FALSE);
   keypad(stdscr, TRUE);
   nodelay(stdscr, TRUE);

@@ -212,6 +212,18 @@ def sigterm_leaves_the_terminal_clean(place):
 
 
 @test
+def control_s_stops_nothing(place):
+    terminal = place.start()
+    terminal.type("\x13")
+    terminal.type("-")
+    wait_for_bits(terminal, 7)
+    terminal.type("\x13u")
+    wait_for_bits(terminal, 8)
+    terminal.kill(signal.SIGTERM)
+    leaves(terminal, -signal.SIGTERM)
+
+
+@test
 def sighup_leaves_the_terminal_clean(place):
     ends_by(place, signal.SIGHUP)
 
