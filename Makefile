@@ -52,6 +52,8 @@ FUZZ_BIN := $(FUZZ_C:%.c=$(BUILD)/%)
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1)')
 
+# Objects on the way to a program stay, and the tests have the last word.
+.SECONDARY:
 .PHONY: all run install test bench format sanitize fuzz fuzz-run pictures goldens clean deps test-deps unit
 all: $(BUILD)/bitdial
 
