@@ -230,6 +230,30 @@ static const char *why_not_usable(const walker *walk, const bd_stored *stored, c
   return bd_arena_text(walk->arena, "%s", why);
 }
 
+static bool is_set(const Onnx__NodeProto *node, const char *attribute) {
+  for (size_t i = 0; i < node->n_attribute; i++)
+    if (strcmp(bd_said(node->attribute[i]->name), attribute) == 0)
+      return node->attribute[i]->i != 0;
+  return false;
+}
+
+static bool reads(const Onnx__NodeProto *node, const char *name) {
+  for (size_t i = 0; i < node->n_input; i++)
+    if (strcmp(node->input[i], name) == 0) return true;
+  return false;
+}
+
+// The axis of the output channels, of a stored tensor that its first user reads as it is.
+static int channel_axis(const Onnx__NodeProto *node, const bd_value *value, int rank) {
+  const char *name = value->origin == BD_FROM_FILE ? value->name : NULL;
+  if (!name || rank < 1 || !reads(node, name)) return -1;
+  int axis = bd_node_is(node, "ConvTranspose") ? 1 : 0;
+  if (bd_node_is(node, "Gemm")) axis = is_set(node, "transB") ? 0 : 1;
+  if (bd_node_is(node, "LSTM") || bd_node_is(node, "GRU") || bd_node_is(node, "RNN")) axis = 1;
+  if (bd_node_is(node, "MatMul")) axis = rank - 1;
+  return axis < rank ? axis : -1;
+}
+
 static bool finish(bd_found *found, const layer_draft *draft, const walker *walk) {
   char why[BD_WHY] = "";
   bd_shape shape;
@@ -250,6 +274,7 @@ static bool finish(bd_found *found, const layer_draft *draft, const walker *walk
   layer->weights = shape.count;
   memcpy(layer->shape, shape.dims, sizeof layer->shape);
   layer->type = found->values.type;
+  layer->channel_axis = channel_axis(draft->users->node, value, shape.rank);
   layer->depthwise = is_depthwise(draft->users->node, &shape);
   return list_users(layer, draft, walk->arena);
 }

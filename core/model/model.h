@@ -36,8 +36,11 @@ typedef struct bd_layer {
   const char *op;     // the first user's operator
   int64_t shape[8];   // of the stored tensor; rank 0 where a refused layer's is not known
   int rank;
-  int64_t weights;          // product of shape; 0 where not known
-  bd_dtype type;            // of a layer that is not refused
+  int channel_axis; // of shape: the first user's output channels (Conv 0, ConvTranspose 1, Gemm 0
+                    // with transB else 1, MatMul last, LSTM/GRU/RNN 1, Gather 0); -1 where the
+                    // stored tensor reaches its node changed, or the rank is not known
+  int64_t weights;  // product of shape; 0 where not known
+  bd_dtype type;    // of a layer that is not refused
   const char *const *users; // node names, at least one
   int user_count;
   bool depthwise;      // a Conv with one input channel a group and more than one group

@@ -89,6 +89,28 @@ static void operators(void **state) {
     assert_string_equal(layer(i)->tensor, expected[i]);
 }
 
+static void channel_axes(void **state) {
+  (void)state;
+  Onnx__GraphProto *graph = model->graph;
+  const char *ops[] = {"Conv", "ConvTranspose", "Gemm", "Gemm", "MatMul", "LSTM", "Gather"};
+  const int axes[] = {0, 1, 1, 0, 2, 1, 0};
+  for (int i = 0; i < 7; i++) {
+    const char *name = bd_arena_text(arena, "w%d", i);
+    bool first = strcmp(ops[i], "Gather") == 0;
+    make_weight(arena, graph, name, "2 3 4");
+    Onnx__NodeProto *node = make_node(arena, graph, ops[i], name,
+                                      bd_arena_text(arena, first ? "%s x" : "x %s", name), "y");
+    if (i != 3) continue;
+    Onnx__AttributeProto *trans =
+        make_attribute(arena, node, "transB", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT);
+    trans->has_i = 1;
+    trans->i = 1;
+  }
+  open_with(7);
+  for (int i = 0; i < 7; i++)
+    assert_int_equal(layer(i)->channel_axis, axes[i]);
+}
+
 static void through_reshaping(void **state) {
   (void)state;
   Onnx__GraphProto *graph = model->graph;
@@ -103,6 +125,7 @@ static void through_reshaping(void **state) {
   open_with(1);
   assert_string_equal(layer(0)->tensor, "w");
   assert_string_equal(layer(0)->node, "m");
+  assert_int_equal(layer(0)->channel_axis, -1);
   assert_int_equal(layer(0)->rank, 2);
   assert_null(layer(0)->refused);
 }
@@ -439,6 +462,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(shared_weight),
       TEST(operators),
+      TEST(channel_axes),
       TEST(through_reshaping),
       TEST(computed_and_run),
       TEST(constant_nodes),

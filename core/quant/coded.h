@@ -1,0 +1,60 @@
+// A quantized tensor as it is stored: a code for each weight, and the values that codes stand for.
+// Quantizing and repairing both end here; the engine and the exports begin here.
+#ifndef BD_QUANT_CODED_H
+#define BD_QUANT_CODED_H
+
+#include "core/quant/quantize.h"
+
+// A row-major tensor seen from its output channels: weight (o, c, i) stands at
+// (o·channels + c)·inner + i. A tensor without channels is {1, 1, count}.
+typedef struct bd_axes {
+  size_t outer, channels, inner;
+} bd_axes;
+
+// Which weights share levels. A channel's weights in order of (o, i) are cut into groups of `group`
+// (the last one may be shorter). Part number: channel·(groups of a channel) + group.
+typedef struct bd_parts {
+  bd_axes axes;
+  size_t group; // 0: the whole tensor is one part
+  size_t count;
+} bd_parts;
+
+bd_parts bd_parts_of(bd_axes axes, size_t group);
+// The part of the weight at a place, and its channel (0 of a tensor without channels).
+size_t bd_parts_find(const bd_parts *parts, size_t place);
+size_t bd_axes_channel(const bd_axes *axes, size_t place);
+
+// The levels of one part.
+typedef struct bd_book {
+  const double
+      *levels; // ascending, rounded to the tensor's type; zero among them where a weight is
+  int count;
+  double step, zero_point; // of an even grid: level = step·(q − zero_point); else step = 0
+} bd_book;
+
+// Where scale is set, a level counts times scale[channel]; where shift is, it is added to each
+// output of that channel, beside the node's own bias. Both come from repair.
+typedef struct bd_coded {
+  bd_setting setting; // bits 1..8
+  size_t count;
+  uint16_t *codes; // in stored order: the place in the levels of the weight's part (`mask` at 8
+                   // bits has 257 of them)
+  bd_parts parts;
+  bd_book *books; // one a part
+  double *levels; // of all books
+  double *scale;  // NULL, or one a channel
+  double *shift;  // NULL, or one a channel
+} bd_coded;
+
+// Codes of the weights that the index was made of. BD_FAILED: memory. The result has levels
+// (bits < 32).
+bd_status bd_coded_of(const bd_result *result, const bd_index *index, const float *weights,
+                      bd_axes axes, bd_coded **out, bd_error *err);
+void bd_coded_free(bd_coded *coded);
+
+// The value that the weight at a place takes, scale included.
+double bd_coded_value(const bd_coded *coded, size_t place);
+// All of them as floats.
+void bd_coded_values(const bd_coded *coded, float *out);
+
+#endif
