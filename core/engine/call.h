@@ -10,6 +10,13 @@
 struct bd_op;
 struct bd_fusion;
 
+// Added to an operator's output: a value for each of its channels.
+typedef struct bd_shift {
+  const double *values;
+  int64_t count;
+  int weight; // the input that holds the weights
+} bd_shift;
+
 typedef struct bd_call {
   const struct bd_op *op;
   const Onnx__NodeProto *node;
@@ -22,6 +29,7 @@ typedef struct bd_call {
   const struct bd_fusion *fusion; // what follows the operator in the same step, or NULL
   void *state;                    // what its prepare made, or NULL
   const void *packed;             // its constant inputs made ready, or NULL
+  const bd_shift *shift;          // not NULL only for operators with channels (channels.c)
   bd_scratch *scratch;
   size_t limit; // bytes that a tensor may have
   bd_error *err;

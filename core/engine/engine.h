@@ -40,6 +40,11 @@ bd_engine_memory bd_engine_memory_of(const bd_engine *engine);
 // Does the network depend on the layer at all (and does the plan see it)?
 bool bd_engine_uses(const bd_engine *engine, int layer);
 
+// Output channels of the layer's users: of Conv, ConvTranspose (axis 1), Gemm (axis 1), MatMul (the
+// last axis; that before it where the weights stand first). 0 where one is another operator, where
+// they differ, or where nothing depends on the layer.
+int64_t bd_engine_channels(const bd_engine *engine, int layer);
+
 int bd_engine_output_count(const bd_engine *engine);
 
 // Replaced weights. One thread changes it, while no run uses it.
@@ -48,6 +53,9 @@ bd_status bd_swap_new(const bd_engine *engine, bd_swap **out, bd_error *err);
 void bd_swap_free(bd_swap *swap);
 // New values for a layer (as many as it has, in stored order; copied). NULL: the model's own again.
 bd_status bd_swap_set(bd_swap *swap, int layer, const float *values, bd_error *err);
+// Added to what every user of the layer computes, as a bias is: a value for each output channel
+// (bd_engine_channels of them; copied). NULL: nothing again. BD_INVALID where it has no channels.
+bd_status bd_swap_shift(bd_swap *swap, int layer, const double *shift, bd_error *err);
 
 // A run: one thread's activations. Kept: no two tensors share memory, so that a later run can start
 // in the middle; takes bd_engine_memory.run_kept.
@@ -74,5 +82,8 @@ const bd_tensor *bd_run_output(const bd_run *run, int output);
 // What the layer's first user left: its output with the bias, and with what joined the step unless
 // compiled `apart`. Row-major; the caller frees out->data. BD_INVALID where there is none.
 bd_status bd_run_layer_output(const bd_run *run, int layer, bd_tensor *out, bd_error *err);
+// What that user read besides the weights, as float32, row-major; the caller frees out->data.
+// Kept runs only. BD_INVALID where the layer has no channels, or its user has not run.
+bd_status bd_run_layer_input(const bd_run *run, int layer, bd_tensor *out, bd_error *err);
 
 #endif

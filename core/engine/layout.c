@@ -108,6 +108,7 @@ static bool blockable(const bd_conv_shape *s, int b) {
 // A primitive for the step: blocked where it pays.
 static bd_conv *choose(const layouter *l, const bd_step *step, bd_conv_shape *shape) {
   const bd_fusion *fusion = step->fusion;
+  shape->bias |= l->engine->slots[step->in[1]].soft; // a shift may be added to a layer's output
   if (fusion) {
     shape->bias |= fusion->affine_count > 0;
     shape->sum = fusion->sum != 0;

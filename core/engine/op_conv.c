@@ -207,6 +207,8 @@ bd_status bd_conv_pack(const bd_call *call, const bd_conv *conv, void *packed) {
   float *bias = packed;
   if (conv->shape.bias) memset(bias, 0, bias_bytes(conv));
   if (b) memcpy(bias, b->data, (size_t)channels * sizeof *bias);
+  for (int64_t c = 0; call->shift && c < channels; c++)
+    bias[c] = (float)((double)bias[c] + call->shift->values[c]);
   if (fusion && fusion->affine_count) {
     float *scale = bd_take(call, channels, sizeof *scale);
     if (!scale) return bd_no_memory(call);
@@ -249,6 +251,7 @@ static bd_status run(bd_call *call) {
   if (call->state) return run_unpacked(call, call->state);
   bd_conv_shape shape;
   BD_TRY(bd_conv_shape_of(call, &shape));
+  shape.bias |= call->shift != NULL;
   if (bd_in(call, 0)->count == 0) return bd_bad(call, "its input is empty");
   bd_conv *conv = bd_conv_make(&shape, NULL);
   if (!conv) return bd_bad(call, "oneDNN has no such convolution");

@@ -107,6 +107,19 @@ static const void *widened(const bd_call *call, const bd_tensor *tensor) {
   return wide;
 }
 
+// Adds the call's shift to products of floats or doubles; inner: how many stand together for each
+// channel.
+static void add_shift(const bd_call *call, int64_t inner, bd_wide wide, void *products) {
+  const bd_shift *shift = call->shift;
+  for (int64_t i = 0; shift && i < call->out[0]->count; i++) {
+    double value = shift->values[i / inner % shift->count];
+    if (wide == BD_WIDE_DOUBLE)
+      ((double *)products)[i] += value;
+    else
+      ((float *)products)[i] += (float)value;
+  }
+}
+
 static bd_status run_matmul(bd_call *call) {
   bd_tensor *out = call->out[0];
   product p;
@@ -133,6 +146,7 @@ static bd_status run_matmul(bd_call *call) {
   bd_walk walk;
   bd_walk_start(&walk, (const bd_tensor *[]){&x, &y}, 2, p.dims, p.rank);
   if (p.k) bd_walk_rows(&walk, visit_stack, &work);
+  add_shift(call, call->shift && call->shift->weight == 0 ? p.n : 1, wide, work.c);
   if (!direct) bd_narrow(out->type, work.c, out->count, out->data);
   return BD_OK;
 }
@@ -203,6 +217,7 @@ static bd_status run_gemm(bd_call *call) {
   if (g.k)
     bd_sgemm(g.ta, g.tb, g.m, g.n, g.k, bd_attr_float(call, "alpha", 1), a->data, a->dims[1],
              b->data, b->dims[1], beta, out->data, g.n);
+  add_shift(call, 1, BD_WIDE_FLOAT, out->data);
   return BD_OK;
 }
 

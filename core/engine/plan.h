@@ -100,9 +100,17 @@ typedef struct bd_frame {
 } bd_frame;
 bd_call bd_frame_call(const bd_engine *engine, const bd_frame *frame, const bd_step *step);
 
-// Constant inputs made ready for a prepared step: into fresh memory (*out), NULL where the step
-// needs none. The tensors hold the values that count.
+// Constant inputs made ready for a prepared step, with the shift (or NULL) in its bias: into fresh
+// memory (*out), NULL where the step needs none. The tensors hold the values that count.
 bd_status bd_step_pack(const bd_engine *engine, const bd_step *step, const bd_tensor *tensors,
-                       void **out, size_t *bytes, bd_error *err);
+                       const bd_shift *shift, void **out, size_t *bytes, bd_error *err);
+
+// The constants that a layer's weights go into, by slot; the caller frees. NULL without memory.
+bool *bd_plan_touched(const bd_engine *engine, int layer);
+bool bd_step_reads(const bd_step *step, const bool *slots);
+// Which input of a Conv, ConvTranspose, Gemm or MatMul is among the slots and gives it output
+// channels, and how many; false where none does.
+bool bd_step_channels(const bd_engine *engine, const bd_step *step, const bool *slots, int *weight,
+                      int64_t *count);
 
 #endif

@@ -125,6 +125,7 @@ static bd_status run_step(bd_run *run, const bd_step *step, bd_error *err) {
   bd_frame frame = {run->tensors, run->pointers, &run->scratch, run->engine->limit, err};
   bd_call call = bd_frame_call(run->engine, &frame, step);
   if (run->swap && step->packed) call.packed = bd_swap_packed(run->swap, step);
+  if (run->swap && step->soft) call.shift = bd_swap_shift_of(run->swap, step);
   bd_status status = step->dynamic ? shape_now(run, step, &call) : BD_OK;
   if (status == BD_OK) status = bd_op_run(&call);
   bd_scratch_reset(&run->scratch);
@@ -186,27 +187,10 @@ static bool block_uses(const bd_run *run, const bd_block *block, const bool *tou
 }
 
 static bool step_uses(const bd_run *run, const bd_step *step, const bool *touched) {
-  for (int i = 0; i < step->in_count; i++)
-    if (step->in[i] >= 0 && touched[step->in[i]]) return true;
+  if (bd_step_reads(step, touched)) return true;
   for (int k = 0; k < 2 && step->blocks[k]; k++)
     if (block_uses(run, step->blocks[k], touched)) return true;
   return false;
-}
-
-// The constants that a layer's weights go into.
-static bool *touched_by(const bd_engine *engine, int layer) {
-  bool *touched = calloc((size_t)engine->slot_count + 1, sizeof *touched);
-  if (!touched || engine->layer_slots[layer] < 0) return touched;
-  touched[engine->layer_slots[layer]] = true;
-  for (int i = 0; i < engine->folded.count; i++) {
-    const bd_step *step = engine->folded.steps[i];
-    bool reads = false;
-    for (int k = 0; k < step->in_count; k++)
-      reads |= step->in[k] >= 0 && touched[step->in[k]];
-    for (int k = 0; reads && k < step->out_count; k++)
-      if (step->out[k] >= 0) touched[step->out[k]] = true;
-  }
-  return touched;
 }
 
 // Runs steps of the main graph from the first that uses the layer: all, or only those that do.
@@ -214,7 +198,7 @@ static bd_status run_some(bd_run *run, const bd_swap *swap, int layer, bool only
   const bd_block *graph = &run->engine->main;
   if (!run->kept) return bd_fail(err, BD_FAILED, "only a run that keeps its activations goes on");
   BD_TRY(bd_dnnl_start(err));
-  bool *touched = touched_by(run->engine, layer);
+  bool *touched = bd_plan_touched(run->engine, layer);
   if (!touched) return bd_fail_memory(err, "a run of the network");
   take_swap(run, swap);
   bd_status status = BD_OK;
@@ -248,22 +232,14 @@ const bd_tensor *bd_run_output(const bd_run *run, int output) {
 static const bd_step *first_user(const bd_run *run, const bool *touched) {
   for (int i = 0; i < run->engine->step_count; i++) {
     const bd_step *step = run->engine->steps[i];
-    if (!step || step->blocks[0]) continue;
-    for (int k = 0; k < step->in_count; k++)
-      if (step->in[k] >= 0 && touched[step->in[k]]) return step;
+    if (step && !step->blocks[0] && bd_step_reads(step, touched)) return step;
   }
   return NULL;
 }
 
-bd_status bd_run_layer_output(const bd_run *run, int layer, bd_tensor *out, bd_error *err) {
-  bool *touched = touched_by(run->engine, layer);
-  if (!touched) return bd_fail_memory(err, "a run of the network");
-  const bd_step *step = first_user(run, touched);
-  free(touched);
-  const char *name = bd_model_layer(run->engine->model, layer)->tensor;
-  if (!step || step->out_count < 1 || step->out[0] < 0 || !run->tensors[step->out[0]].data)
-    return bd_fail(err, BD_INVALID, "layer %s: has no output in this run", name);
-  const bd_tensor *from = &run->tensors[step->out[0]];
+// A copy in rows.
+static bd_status copy_plain(const bd_tensor *from, const char *name, bd_tensor *out,
+                            bd_error *err) {
   *out = *from;
   out->block = 0;
   out->data = malloc(bd_tensor_bytes(out) + 1);
@@ -273,4 +249,42 @@ bd_status bd_run_layer_output(const bd_run *run, int layer, bd_tensor *out, bd_e
   else
     memcpy(out->data, from->data, bd_tensor_bytes(out));
   return BD_OK;
+}
+
+bd_status bd_run_layer_output(const bd_run *run, int layer, bd_tensor *out, bd_error *err) {
+  bool *touched = bd_plan_touched(run->engine, layer);
+  if (!touched) return bd_fail_memory(err, "a run of the network");
+  const bd_step *step = first_user(run, touched);
+  free(touched);
+  const char *name = bd_model_layer(run->engine->model, layer)->tensor;
+  if (!step || step->out_count < 1 || step->out[0] < 0 || !run->tensors[step->out[0]].data)
+    return bd_fail(err, BD_INVALID, "layer %s: has no output in this run", name);
+  return copy_plain(&run->tensors[step->out[0]], name, out, err);
+}
+
+static bd_status to_float(bd_tensor *tensor, const char *name, bd_error *err) {
+  if (tensor->type == BD_TYPE_FLOAT) return BD_OK;
+  float *values = malloc((size_t)tensor->count * sizeof *values + 1);
+  if (values) bd_convert(tensor->type, tensor->data, BD_TYPE_FLOAT, values, tensor->count);
+  free(tensor->data);
+  tensor->data = values;
+  tensor->type = BD_TYPE_FLOAT;
+  return values ? BD_OK : bd_fail_memory(err, name);
+}
+
+bd_status bd_run_layer_input(const bd_run *run, int layer, bd_tensor *out, bd_error *err) {
+  const char *name = bd_model_layer(run->engine->model, layer)->tensor;
+  int weight;
+  int64_t channels;
+  if (!run->kept) return bd_fail(err, BD_FAILED, "only a run that keeps its activations has them");
+  bool *touched = bd_plan_touched(run->engine, layer);
+  if (!touched) return bd_fail_memory(err, "a run of the network");
+  const bd_step *step = first_user(run, touched);
+  bool known = step && bd_step_channels(run->engine, step, touched, &weight, &channels);
+  free(touched);
+  const bd_tensor *from = known && run->done ? &run->tensors[step->in[weight ? 0 : 1]] : NULL;
+  if (!from || !from->data)
+    return bd_fail(err, BD_INVALID, "layer %s: has no input in this run", name);
+  BD_TRY(copy_plain(from, name, out, err));
+  return to_float(out, name, err);
 }

@@ -9,6 +9,7 @@ struct bd_swap {
   bd_tensor *tensors; // as the plan's; the replaced ones have other data
   void **data;        // by slot: owned, or NULL: the plan's own
   void **packed;      // by step: owned, or NULL
+  bd_shift *shifts;   // by step: owned values, or NULL
   bool *changed;      // by slot: in the call at hand
   bd_tensor **pointers;
 };
@@ -24,7 +25,7 @@ static int widest(const bd_engine *engine) {
 }
 
 bd_status bd_step_pack(const bd_engine *engine, const bd_step *step, const bd_tensor *tensors,
-                       void **out, size_t *bytes, bd_error *err) {
+                       const bd_shift *shift, void **out, size_t *bytes, bd_error *err) {
   *out = NULL;
   *bytes = 0;
   if (!step->state || !engine->slots[step->in[1]].constant ||
@@ -38,6 +39,7 @@ bd_status bd_step_pack(const bd_engine *engine, const bd_step *step, const bd_te
   if (pointers && *out) {
     bd_frame frame = {(bd_tensor *)(uintptr_t)tensors, pointers, &scratch, engine->limit, err};
     bd_call call = bd_frame_call(engine, &frame, step);
+    call.shift = shift;
     status = bd_conv_pack(&call, step->state, *out);
   }
   free(pointers);
@@ -57,9 +59,11 @@ bd_status bd_swap_new(const bd_engine *engine, bd_swap **out, bd_error *err) {
   swap->tensors = malloc((slots + 1) * sizeof *swap->tensors);
   swap->data = calloc(slots + 1, sizeof(void *));
   swap->packed = calloc((size_t)engine->step_count + 1, sizeof(void *));
+  swap->shifts = calloc((size_t)engine->step_count + 1, sizeof *swap->shifts);
   swap->changed = calloc(slots + 1, sizeof *swap->changed);
   swap->pointers = calloc((size_t)widest(engine) + 1, sizeof(bd_tensor *));
-  if (swap->tensors && swap->data && swap->packed && swap->changed && swap->pointers) {
+  if (swap->tensors && swap->data && swap->packed && swap->shifts && swap->changed &&
+      swap->pointers) {
     memcpy(swap->tensors, engine->tensors, slots * sizeof *swap->tensors);
     *out = swap;
     return BD_OK;
@@ -68,15 +72,23 @@ bd_status bd_swap_new(const bd_engine *engine, bd_swap **out, bd_error *err) {
   return bd_fail_memory(err, "replaced weights");
 }
 
+static void drop_shift(bd_shift *shift) {
+  free((void *)(uintptr_t)shift->values);
+  *shift = (bd_shift){0};
+}
+
 void bd_swap_free(bd_swap *swap) {
   if (!swap) return;
   for (int i = 0; swap->data && i < swap->engine->slot_count; i++)
     free(swap->data[i]);
   for (int i = 0; swap->packed && i < swap->engine->step_count; i++)
     free(swap->packed[i]);
+  for (int i = 0; swap->shifts && i < swap->engine->step_count; i++)
+    drop_shift(&swap->shifts[i]);
   free(swap->tensors);
   free(swap->data);
   free(swap->packed);
+  free(swap->shifts);
   free(swap->changed);
   free(swap->pointers);
   free(swap);
@@ -96,12 +108,6 @@ static void disown(bd_swap *swap, int slot) {
   swap->tensors[slot].data = swap->engine->tensors[slot].data;
 }
 
-static bool reads_changed(const bd_swap *swap, const bd_step *step) {
-  for (int i = 0; i < step->in_count; i++)
-    if (step->in[i] >= 0 && swap->changed[step->in[i]]) return true;
-  return false;
-}
-
 // Constants that were computed from changed ones.
 static bd_status refold(bd_swap *swap, bd_error *err) {
   const bd_engine *engine = swap->engine;
@@ -110,7 +116,7 @@ static bd_status refold(bd_swap *swap, bd_error *err) {
   bd_status status = BD_OK;
   for (int i = 0; i < engine->folded.count && status == BD_OK; i++) {
     const bd_step *step = engine->folded.steps[i];
-    if (!reads_changed(swap, step)) continue;
+    if (!bd_step_reads(step, swap->changed)) continue;
     for (int k = 0; k < step->out_count; k++) {
       if (step->out[k] < 0) continue;
       if (!own(swap, step->out[k])) status = bd_fail_memory(err, "replaced weights");
@@ -128,10 +134,11 @@ static bd_status repack(bd_swap *swap, bd_error *err) {
   const bd_engine *engine = swap->engine;
   for (int i = 0; i < engine->step_count; i++) {
     const bd_step *step = engine->steps[i];
-    if (!step || !step->soft || !step->packed || !reads_changed(swap, step)) continue;
+    if (!step || !step->soft || !step->packed || !bd_step_reads(step, swap->changed)) continue;
     size_t bytes;
     void *fresh;
-    BD_TRY(bd_step_pack(engine, step, swap->tensors, &fresh, &bytes, err));
+    const bd_shift *shift = bd_swap_shift_of(swap, step);
+    BD_TRY(bd_step_pack(engine, step, swap->tensors, shift, &fresh, &bytes, err));
     free(swap->packed[i]);
     swap->packed[i] = fresh;
   }
@@ -155,6 +162,38 @@ bd_status bd_swap_set(bd_swap *swap, int layer, const float *values, bd_error *e
   return repack(swap, err);
 }
 
+// A step's shift, copied.
+static bool take_shift(bd_shift *to, const double *values, int64_t count, int weight) {
+  drop_shift(to);
+  if (!values) return true;
+  double *copy = malloc((size_t)count * sizeof *copy);
+  if (!copy) return false;
+  memcpy(copy, values, (size_t)count * sizeof *copy);
+  *to = (bd_shift){copy, count, weight};
+  return true;
+}
+
+bd_status bd_swap_shift(bd_swap *swap, int layer, const double *shift, bd_error *err) {
+  const bd_engine *engine = swap->engine;
+  if (engine->layer_slots[layer] < 0) return BD_OK;
+  if (!bd_engine_channels(engine, layer))
+    return bd_fail(err, BD_INVALID, "layer %s: its operator has no output channels",
+                   bd_model_layer(engine->model, layer)->tensor);
+  bool *touched = bd_plan_touched(engine, layer);
+  if (!touched) return bd_fail_memory(err, "replaced weights");
+  memcpy(swap->changed, touched, (size_t)engine->slot_count * sizeof *touched);
+  free(touched);
+  for (int i = 0; i < engine->step_count; i++) {
+    int weight;
+    int64_t count;
+    if (engine->steps[i] &&
+        bd_step_channels(engine, engine->steps[i], swap->changed, &weight, &count) &&
+        !take_shift(&swap->shifts[i], shift, count, weight))
+      return bd_fail_memory(err, "replaced weights");
+  }
+  return repack(swap, err);
+}
+
 const bd_tensor *bd_swap_tensor(const bd_swap *swap, int slot) {
   return &swap->tensors[slot];
 }
@@ -162,4 +201,9 @@ const bd_tensor *bd_swap_tensor(const bd_swap *swap, int slot) {
 const void *bd_swap_packed(const bd_swap *swap, const bd_step *step) {
   const void *own_pack = swap->packed[step->index];
   return own_pack ? own_pack : step->packed;
+}
+
+const bd_shift *bd_swap_shift_of(const bd_swap *swap, const bd_step *step) {
+  const bd_shift *shift = &swap->shifts[step->index];
+  return shift->values ? shift : NULL;
 }

@@ -7,5 +7,6 @@
 // A constant as it stands with the replaced weights.
 const bd_tensor *bd_swap_tensor(const bd_swap *swap, int slot);
 const void *bd_swap_packed(const bd_swap *swap, const bd_step *step);
+const bd_shift *bd_swap_shift_of(const bd_swap *swap, const bd_step *step); // or NULL
 
 #endif
