@@ -32,6 +32,9 @@ bd_status bd_writer_open(const char *path, bd_writer **out, bd_error *err);
 bd_status bd_writer_open_new(const char *path, bd_writer **out, bd_error *err);
 // Errors stick: a failed put makes commit fail with its reason.
 void bd_writer_put(bd_writer *writer, const void *data, size_t size);
+// What was put so far is on the disk, and can be read from *aside (NULL: written straight to path)
+// before it takes its place. The name belongs to the writer.
+bd_status bd_writer_ready(bd_writer *writer, const char **aside, bd_error *err);
 // Frees the writer in every case; on failure nothing is left behind and the old file is untouched.
 bd_status bd_writer_commit(bd_writer *writer, bd_error *err);
 // Gives up: removes what was written aside. NULL is allowed.

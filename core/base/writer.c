@@ -169,11 +169,21 @@ static int put_in_place(const bd_writer *writer) {
   return link(writer->aside, writer->target) == 0 ? unlink(writer->aside) : -1;
 }
 
-static int finish(bd_writer *writer) {
+static int flush(bd_writer *writer) {
   if (writer->error) return writer->error;
   if (fflush(writer->file) != 0) return errno;
-  if (!writer->aside) return 0;
-  if (fsync(fileno(writer->file)) != 0) return errno;
+  return writer->aside && fsync(fileno(writer->file)) != 0 ? errno : 0;
+}
+
+bd_status bd_writer_ready(bd_writer *writer, const char **aside, bd_error *err) {
+  int code = flush(writer);
+  *aside = writer->aside;
+  return code ? fail_write(err, writer->path, code) : BD_OK;
+}
+
+static int finish(bd_writer *writer) {
+  int code = flush(writer);
+  if (code || !writer->aside) return code;
   if (put_in_place(writer) != 0) return errno;
   sync_folder(writer->target);
   free(writer->aside);

@@ -55,7 +55,7 @@ static bool edit_graph(const bd_edit *edit, Onnx__GraphProto **slot) {
     if (!edit_node(edit, &copy->node[i])) return false;
   for (size_t i = 0; i < copy->n_initializer; i++)
     if (!edit_tensor(edit, &copy->initializer[i])) return false;
-  return true;
+  return !edit->graph || edit->graph(edit, original, copy);
 }
 
 const Onnx__ModelProto *bd_edit_model(const bd_edit *edit, const Onnx__ModelProto *model) {

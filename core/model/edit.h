@@ -19,6 +19,9 @@ typedef struct bd_edit {
   // Every attribute, for its own numbers. May be NULL.
   bool (*attribute)(const struct bd_edit *edit, const Onnx__AttributeProto *original,
                     Onnx__AttributeProto *copy);
+  // Every graph, once everything in its copy is a copy. May be NULL.
+  bool (*graph)(const struct bd_edit *edit, const Onnx__GraphProto *original,
+                Onnx__GraphProto *copy);
 } bd_edit;
 
 // The edited copy: it lives as long as the arena and the original. NULL without memory.

@@ -99,7 +99,7 @@ def ways(d):
 def fails(command, codes, **options):
     done = subprocess.run([PROGRAM, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           **options)
-    err = done.stderr.decode()
+    err = without_progress(done.stderr.decode())
     assert done.returncode in codes and err.count("\n") == 1 and err.startswith("bitdial: "), (command, done)
     return err
 
