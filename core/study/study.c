@@ -65,37 +65,17 @@ bd_status bd_study_fits(const bd_model *model, bd_error *err) {
 
 enum { PROGRESS_MS = 100 };
 
-// What the workers of one bd_study_all share.
+// What the workers of one bd_study_each share.
 typedef struct crew {
-  const bd_model *model;
-  const bd_setting *settings;
-  bd_effort effort;
+  bd_each each;
+  void *arg;
   const bd_cancel *cancel; // the caller's; NULL never
-  bd_progress progress;
-  void *progress_arg;
-  bd_layer_study *studies;
-  const int *order; // largest layer first, so that no thread is left alone with it
   int count, done;
   atomic_int next;
   pthread_mutex_t lock; // of done, status and error
   bd_status status;     // the first failure
   bd_error error;
 } crew;
-
-static bool stopped(crew *c, const bd_cancel *own) {
-  return bd_cancelled(own) || bd_cancelled(c->cancel);
-}
-
-static bd_status study_layer(crew *c, int layer, bd_error *err) {
-  bd_layer_study *study = &c->studies[layer];
-  bd_status status = bd_study_index(c->model, layer, c->cancel, &study->index, err);
-  if (status == BD_INVALID) {
-    study->refused = strdup(err->text);
-    return study->refused ? BD_OK : bd_fail_memory(err, "a message");
-  }
-  if (status != BD_OK || !c->settings) return status;
-  return bd_quantize(study->index, &c->settings[layer], c->effort, c->cancel, &study->result, err);
-}
 
 static void report(crew *c, bd_status status, const bd_error *err) {
   pthread_mutex_lock(&c->lock);
@@ -113,13 +93,55 @@ static void work(void *arg, const bd_cancel *own) {
     int at = atomic_fetch_add(&c->next, 1);
     if (at >= c->count) return;
     bd_error err = {{0}};
-    bd_status status = stopped(c, own) ? BD_CANCELLED : study_layer(c, c->order[at], &err);
+    bool stopped = bd_cancelled(own) || bd_cancelled(c->cancel);
+    bd_status status = stopped ? BD_CANCELLED : c->each(c->arg, at, c->cancel, &err);
     report(c, status, &err);
   }
 }
 
 static void skip(void *arg) {
   (void)arg;
+}
+
+bd_status bd_study_each(int count, bd_each each, void *arg, bd_pool *pool, const bd_cancel *cancel,
+                        bd_progress progress, void *progress_arg, bd_error *err) {
+  crew c = {.each = each, .arg = arg, .cancel = cancel, .count = count};
+  pthread_mutex_init(&c.lock, NULL);
+  for (int i = 0; i < bd_pool_threads(pool); i++)
+    bd_pool_submit(pool, (bd_task){work, skip, &c, 0});
+  while (!bd_pool_wait_some(pool, PROGRESS_MS)) {
+    pthread_mutex_lock(&c.lock);
+    int done = c.done;
+    pthread_mutex_unlock(&c.lock);
+    if (progress) progress(progress_arg, done, count);
+  }
+  pthread_mutex_destroy(&c.lock);
+  if (bd_cancelled(cancel)) return BD_CANCELLED;
+  if (c.status != BD_OK && err) *err = c.error;
+  return c.status;
+}
+
+// --- all layers ----------------------------------------------------------------------------------
+
+typedef struct survey {
+  const bd_model *model;
+  const bd_setting *settings;
+  bd_effort effort;
+  bd_layer_study *studies;
+  const int *order; // largest layer first, so that no thread is left alone with it
+} survey;
+
+static bd_status study_layer(void *arg, int at, const bd_cancel *cancel, bd_error *err) {
+  const survey *s = arg;
+  int layer = s->order[at];
+  bd_layer_study *study = &s->studies[layer];
+  bd_status status = bd_study_index(s->model, layer, cancel, &study->index, err);
+  if (status == BD_INVALID) {
+    study->refused = strdup(err->text);
+    return study->refused ? BD_OK : bd_fail_memory(err, "a message");
+  }
+  if (status != BD_OK || !s->settings) return status;
+  return bd_quantize(study->index, &s->settings[layer], s->effort, cancel, &study->result, err);
 }
 
 typedef struct sized {
@@ -150,22 +172,6 @@ static int *largest_first(const bd_model *model, int count) {
   return order;
 }
 
-static bd_status run_crew(crew *c, bd_pool *pool, bd_error *err) {
-  pthread_mutex_init(&c->lock, NULL);
-  for (int i = 0; i < bd_pool_threads(pool); i++)
-    bd_pool_submit(pool, (bd_task){work, skip, c, 0});
-  while (!bd_pool_wait_some(pool, PROGRESS_MS)) {
-    pthread_mutex_lock(&c->lock);
-    int done = c->done;
-    pthread_mutex_unlock(&c->lock);
-    if (c->progress) c->progress(c->progress_arg, done, c->count);
-  }
-  pthread_mutex_destroy(&c->lock);
-  if (bd_cancelled(c->cancel)) return BD_CANCELLED;
-  if (c->status != BD_OK && err) *err = c->error;
-  return c->status;
-}
-
 bd_status bd_study_all(const bd_model *model, const bd_setting *settings, bd_effort effort,
                        bd_pool *pool, const bd_cancel *cancel, bd_progress progress, void *arg,
                        bd_layer_study **out, bd_error *err) {
@@ -175,16 +181,8 @@ bd_status bd_study_all(const bd_model *model, const bd_setting *settings, bd_eff
   bd_layer_study *studies = calloc((size_t)count + 1, sizeof *studies);
   bd_status status = order && studies ? BD_OK : bd_fail_memory(err, "the results");
   if (status == BD_OK) {
-    crew c = {.model = model,
-              .settings = settings,
-              .effort = effort,
-              .cancel = cancel,
-              .progress = progress,
-              .progress_arg = arg,
-              .studies = studies,
-              .order = order,
-              .count = count};
-    status = run_crew(&c, pool, err);
+    survey s = {model, settings, effort, studies, order};
+    status = bd_study_each(count, study_layer, &s, pool, cancel, progress, arg, err);
   }
   free(order);
   if (status == BD_OK)

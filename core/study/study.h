@@ -23,6 +23,12 @@ typedef struct bd_layer_study {
 
 typedef void (*bd_progress)(void *arg, int done, int total); // now and then, on the caller's thread
 
+// The same work for each of [0, count), on the pool's threads, begun in rising order. The first
+// failure is the answer; BD_CANCELLED where `cancel` was set on the way.
+typedef bd_status (*bd_each)(void *arg, int index, const bd_cancel *cancel, bd_error *err);
+bd_status bd_study_each(int count, bd_each each, void *arg, bd_pool *pool, const bd_cancel *cancel,
+                        bd_progress progress, void *progress_arg, bd_error *err);
+
 // Every layer with its own setting, on the pool's threads; settings NULL: indexes only. out holds
 // one entry a layer; release with bd_study_free. BD_CANCELLED where `cancel` was set on the way.
 bd_status bd_study_all(const bd_model *model, const bd_setting *settings, bd_effort effort,

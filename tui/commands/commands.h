@@ -10,6 +10,7 @@ bd_status bd_command_quantize(const bd_options *options, bd_error *err);
 bd_status bd_command_report(const bd_options *options, bd_error *err);
 bd_status bd_command_run(const bd_options *options, bd_error *err);
 bd_status bd_command_eval(const bd_options *options, bd_error *err);
+bd_status bd_command_tune(const bd_options *options, bd_error *err);
 
 // Opens the model and indexes or quantizes every layer, with progress; interrupted: BD_CANCELLED.
 typedef struct bd_work {

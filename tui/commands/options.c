@@ -6,17 +6,26 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 // As in bd_subcommands.
-enum { EXPLORE = 1, LAYERS = 2, QUANTIZE = 4, REPORT = 8, RUN = 16, EVAL = 32 };
+enum {
+  EXPLORE = 1,
+  LAYERS = 2,
+  QUANTIZE = 4,
+  REPORT = 8,
+  RUN = 16,
+  EVAL = 32,
+  TUNE = 64,
+};
 enum {
   RUNS = RUN | EVAL,      // those that run the network and are done
   FEEDS = RUNS | EXPLORE, // those that take data
-  SETTINGS = EXPLORE | QUANTIZE | REPORT | RUNS,
+  SETTINGS = EXPLORE | QUANTIZE | REPORT | RUNS | TUNE,
   EVERYWHERE = SETTINGS | LAYERS,
 };
 
@@ -43,6 +52,9 @@ typedef enum option_id {
   OPT_STD,
   OPT_NORMALIZE,
   OPT_MEMORY,
+  OPT_WIDTHS,
+  OPT_TARGET_BITS,
+  OPT_TARGET_SIZE,
   OPT_HELP,
   OPT_VERSION,
 } option_id;
@@ -72,8 +84,12 @@ static const option_row rows[] = {
     {"seed", 0, "N", SETTINGS, NULL, OPT_FIELD + BD_FIELD_SEED},
     {"layer", 0, "GLOB:FIELD=VALUE,…", SETTINGS,
      "set fields of the layers whose tensor matches; may be repeated, later ones win", OPT_LAYER},
-    {"output", 'o', "PATH", QUANTIZE | REPORT | RUN, "write there", OPT_OUTPUT},
-    {"json", 0, NULL, LAYERS | QUANTIZE | RUNS, "print JSON", OPT_JSON},
+    {"target-bits", 0, "B", TUNE, "as many bits a weight as that, codebooks and masks included",
+     OPT_TARGET_BITS},
+    {"target-size", 0, "SIZE", TUNE, "or as many bytes: 40KiB, 1.5MiB", OPT_TARGET_SIZE},
+    {"widths", 0, "B,B,…", TUNE, "bit widths that a layer may get (default: 2 to 8)", OPT_WIDTHS},
+    {"output", 'o', "PATH", QUANTIZE | REPORT | RUN | TUNE, "write there", OPT_OUTPUT},
+    {"json", 0, NULL, LAYERS | QUANTIZE | RUNS | TUNE, "print JSON", OPT_JSON},
     {"theme", 0, "NAME|FILE", EXPLORE, "colours: dark, light, mono, contrast, or a JSON file",
      OPT_THEME},
     {"ascii", 'U', NULL, EXPLORE | REPORT, "draw with ASCII characters", OPT_ASCII},
@@ -178,8 +194,8 @@ static bd_status read_limit(bd_options *options, const char *text, bd_error *err
   return BD_OK;
 }
 
-// "4096", "500M", "1.5GiB": bytes, with binary units whether they say so or not.
-static bd_status read_memory(bd_options *options, const char *text, bd_error *err) {
+// "4096", "500M", "1.5GiB": bytes, with binary units whether they say so or not. NaN for others.
+static double read_size(const char *text) {
   static const char units[] = "KMGT";
   char *end;
   double value = strtod(text, &end);
@@ -190,10 +206,29 @@ static bd_status read_memory(bd_options *options, const char *text, bd_error *er
   }
   if (*end == 'i') end++;
   if (*end == 'B' || *end == 'b') end++;
-  if (*end || end == text || !(value >= 1 << 20) || value > 1e15)
+  return *end || end == text ? NAN : value;
+}
+
+static bd_status read_memory(bd_options *options, const char *text, bd_error *err) {
+  double value = read_size(text);
+  if (!(value >= 1 << 20) || value > 1e15)
     return bd_fail(err, BD_INVALID, "--memory %s: takes a size from 1M, as in 500M or 2GiB", text);
   options->memory = (size_t)value;
   return BD_OK;
+}
+
+static bd_status read_target(bd_options *options, int id, const char *text, bd_error *err) {
+  if (id == OPT_TARGET_SIZE) {
+    options->target_size = read_size(text);
+    if (options->target_size > 0 && options->target_size < 1e15) return BD_OK;
+    return bd_fail(err, BD_INVALID, "--target-size %s: takes a size, as in 40KiB or 1.5MiB", text);
+  }
+  char *end;
+  options->target_bits = strtod(text, &end);
+  if (!*end && end != text && options->target_bits > 0 && options->target_bits <= BD_BITS_FLOAT)
+    return BD_OK;
+  return bd_fail(err, BD_INVALID, "--target-bits %s: takes a number of bits up to 32, as in 3.5",
+                 text);
 }
 
 // What says how the data become the network's input; kept as text until then.
@@ -248,6 +283,12 @@ static bd_status take(bd_options *options, int id, const char *value, bd_error *
     return read_limit(options, value, err);
   case OPT_MEMORY:
     return read_memory(options, value, err);
+  case OPT_TARGET_BITS:
+  case OPT_TARGET_SIZE:
+    return read_target(options, id, value, err);
+  case OPT_WIDTHS:
+    options->widths = value;
+    break;
   }
   bool *const flags[] = {
       [OPT_JSON - OPT_CONFIG] = &options->json,
@@ -296,7 +337,8 @@ static bd_status read_all(int argc, char **argv, bd_options *options, bd_error *
 }
 
 bd_status bd_options_read(int argc, char **argv, bd_options *options, bd_error *err) {
-  *options = (bd_options){.command = bd_subcommands};
+  *options = (bd_options){
+      .command = bd_subcommands, .target_bits = NAN, .target_size = NAN, .max_loss = NAN};
   options->layers = calloc((size_t)argc + 1, sizeof *options->layers);
   options->inputs = calloc((size_t)argc + 1, sizeof *options->inputs);
   if (!options->layers || !options->inputs) return bd_fail_memory(err, "the command line");

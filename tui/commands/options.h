@@ -29,6 +29,13 @@ struct bd_options {
   int input_count;
   int64_t limit; // samples; 0: all
   size_t memory; // bytes; 0: not said
+  // Where the bits go.
+  const char *widths, *prunes, *sensitivity, *objective;
+  double target_bits, target_size, max_loss; // NaN: not given
+  int shard, shards;                         // --shard I/N; 0: the whole
+  bool resume;
+  char *const *files; // merge: what is put together
+  int file_count;
 };
 
 extern const bd_subcommand bd_subcommands[]; // ends with a NULL name

@@ -1,5 +1,5 @@
 // From the command line to one dial a layer.
-#include "tui/commands/options.h"
+#include "tui/commands/commands.h"
 
 #include <fnmatch.h>
 #include <limits.h>
@@ -39,8 +39,14 @@ static bd_status no_match(const char *glob, const bd_model *model, int refused, 
                  glob, bd_model_layer(model, nearest)->tensor);
 }
 
-static bd_status apply_glob(const char *glob, const char *fields, const bd_model *model,
-                            bd_dial *dials, bd_error *err) {
+// Where bits are spent, those that are named for a layer are not up for change.
+static bool holds_bits(const bd_options *options, const char *fields) {
+  return options->command->run == bd_command_tune &&
+         (strncmp(fields, "bits=", 5) == 0 || strstr(fields, ",bits="));
+}
+
+static bd_status apply_glob(const bd_options *options, const char *glob, const char *fields,
+                            const bd_model *model, bd_dial *dials, bd_error *err) {
   int hits = 0, refused = 0;
   for (int i = 0; i < bd_model_layer_count(model); i++) {
     const bd_layer *layer = bd_model_layer(model, i);
@@ -50,19 +56,20 @@ static bd_status apply_glob(const char *glob, const char *fields, const bd_model
     bd_error why;
     if (bd_setting_parse(&dials[i].setting, fields, &why) != BD_OK)
       return bd_fail(err, BD_INVALID, "--layer %s: %s", glob, why.text);
+    if (holds_bits(options, fields)) dials[i].locked = true;
   }
   return hits ? BD_OK : no_match(glob, model, refused, err);
 }
 
-static bd_status apply_layer(const char *text, const bd_model *model, bd_dial *dials,
-                             bd_error *err) {
+static bd_status apply_layer(const bd_options *options, const char *text, const bd_model *model,
+                             bd_dial *dials, bd_error *err) {
   const char *colon = glob_end(text);
   if (!colon || colon == text)
     return bd_fail(err, BD_INVALID,
                    "--layer %s: is written GLOB:field=value,… as in 'conv*:bits=3'", text);
   char *glob = strndup(text, (size_t)(colon - text));
   if (!glob) return bd_fail_memory(err, "--layer");
-  bd_status status = apply_glob(glob, colon + 1, model, dials, err);
+  bd_status status = apply_glob(options, glob, colon + 1, model, dials, err);
   free(glob);
   return status;
 }
@@ -92,7 +99,7 @@ static bd_status apply_all(const bd_options *options, const bd_model *model, bd_
   for (int i = 0; i < count; i++)
     BD_TRY(apply_fields(options, &dials[i].setting, err));
   for (int i = 0; i < options->layer_count; i++)
-    BD_TRY(apply_layer(options->layers[i], model, dials, err));
+    BD_TRY(apply_layer(options, options->layers[i], model, dials, err));
   return BD_OK;
 }
 

@@ -16,5 +16,11 @@ const bd_subcommand bd_subcommands[] = {
      bd_command_run},
     {"eval", "MODEL.onnx --data PATH [--labels FILE] [SETTINGS] [INPUT] [--json]",
      "compare the quantized network with the float one on data", bd_command_eval},
+    {"tune",
+     "MODEL.onnx (--target-bits B | --target-size SIZE) [-o CONFIG.json] [SETTINGS] [--json]",
+     "give each layer the bits that serve it best within a budget; layers that are locked, or "
+     "whose "
+     "bits --layer sets, stay",
+     bd_command_tune},
     {0},
 };
