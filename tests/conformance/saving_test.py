@@ -13,7 +13,7 @@ import time
 import onnx
 from onnx import numpy_helper
 
-from tap import PROGRAM, SAMPLE, Skip, folder, main, run, run_json
+from tap import PROGRAM, SAMPLE, Skip, folder, main, run, run_json, without_progress
 
 KILLS = int(os.environ.get("KILLS", "300"))
 dice = random.Random(8)
