@@ -16,7 +16,7 @@ SANITIZE ?=
 BUILD_PACKAGES := gcc:compiles g++:compiles-the-ONNX-checker libncurses-dev:the-screen libonnx-dev:ONNX-schema-and-checker \
   libprotobuf-dev:libonnx-needs-it libprotobuf-c-dev:reads-ONNX protobuf-c-compiler:reads-ONNX \
   libcjson-dev:JSON libssl-dev:SHA-256 libdnnl-dev:runs-networks libzip-dev:archives-of-arrays \
-  libstb-dev:reads-pictures
+  libstb-dev:reads-pictures liblapacke-dev:Cholesky-factors-for-repair libopenblas-serial-dev:the-same-ten-times-faster
 TEST_PACKAGES := libcmocka-dev:unit-tests python3-minimal:test-scripts python3-numpy:reads-arrays \
   python3-onnx:second-reader-of-models python3-sklearn:second-K-means python3-pyte:reads-a-terminal-screen \
   libonnx-testdata:operator-tests
