@@ -229,12 +229,22 @@ static void draw_layer(bd_view *view, const bd_layer_state *state, bd_area area)
   if (below) draw_legend(result, bd_area_part(area, 0, end, area.columns, 1));
 }
 
+static void draw_parts(const bd_result *result, bd_area area) {
+  char granularity[32], text[160];
+  bd_setting_get(&result->setting, BD_FIELD_GRANULARITY, granularity, sizeof granularity);
+  snprintf(text, sizeof text, "granularity %s: %zu codebooks, of at most %d levels each",
+           granularity, result->parts.count, result->most_levels);
+  bd_print_wrapped(area, BD_ROLE_DIM, text);
+}
+
 static void draw(bd_view *view, const bd_desk *desk, bd_area area, bool focused) {
   (void)focused;
   const bd_layer_state *state = bd_desk_state(desk);
   if (area.columns <= 0 || area.rows <= 0) return;
   if (!state || !state->result)
     bd_draw_nothing(desk, area);
+  else if (state->result->part)
+    draw_parts(state->result, area);
   else if (state->result->level_count == 0)
     bd_print_wrapped(area, BD_ROLE_DIM, "the layer stays float: it has no codebook");
   else

@@ -60,6 +60,7 @@ static bool has_trace(const scene *of) {
 static const char *no_trace(const scene *of) {
   const bd_result *result = of->state->result;
   if (!bd_setting_clusters(&result->setting)) return "this method does not cluster: no steps";
+  if (result->part) return "no steps: each channel or group is clustered on its own";
   if (result->proved && result->sse_cluster == 0) return "no steps: every value has its own level";
   return "no steps: the optimum is computed at once";
 }

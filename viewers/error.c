@@ -57,7 +57,7 @@ static int result_pair(const bd_layer_state *state, bd_area row, int at, const c
 static void draw_total(const bd_layer_state *state, bd_area row) {
   const bd_result *result = state->result;
   char value[BD_SHOW_SIZE];
-  bool levels = result->level_count > 0;
+  bool levels = result->most_levels > 0;
   int at = result_pair(state, row, 0, "total", BD_ROLE_TITLE, bd_show_sqnr(value, result->sqnr_db));
   bd_show_value(value, result->max_error);
   at = result_pair(state, row, at, "max error", BD_ROLE_TEXT, value);

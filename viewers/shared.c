@@ -94,7 +94,9 @@ void bd_show_levels(char *out, size_t size, const bd_result *result) {
   bool zero = false;
   for (int i = 0; i < result->level_count; i++)
     zero |= result->levels[i] == 0;
-  if (result->level_count == 0)
+  if (result->part)
+    snprintf(out, size, "≤%d × %zu", result->most_levels, result->parts.count);
+  else if (result->level_count == 0)
     snprintf(out, size, "kept as float");
   else
     snprintf(out, size, "%d%s", result->level_count - zero, zero ? " + zero" : "");

@@ -29,7 +29,8 @@ const char *bd_choice_name(int field, int choice);
 // In one row: how far the clustering is from the optimum, and whether that is proved.
 void bd_draw_optimum(const bd_layer_state *state, bd_area row);
 
-// How many levels a result has, as text: "7 + zero", "kept as float".
+// How many levels a result has, as text: "7 + zero", "kept as float"; of parts "≤16 × 512": the
+// most that one of them takes, and how many they are.
 void bd_show_levels(char *out, size_t size, const bd_result *result);
 
 #endif

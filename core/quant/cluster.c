@@ -71,8 +71,7 @@ static bd_status cluster_from_start(const bd_work *work, const bd_optimum *optim
 
 // --- how far from the optimum -------------------------------------------------------------------
 
-// SSE of the clustering over the best bound of the optimum; 0/0 is 1, without a bound NaN.
-static double optimum_ratio(double sse, double bound) {
+double bd_optimum_ratio(double sse, double bound) {
   if (sse <= bound * (1 + SAME)) return 1;
   return bound > 0 ? sse / bound : (double)NAN;
 }
@@ -82,7 +81,7 @@ static void note_optimum(const bd_optimum *optimum, const bd_clusters *clusters,
   result->sse_cluster = clusters->sse;
   result->cluster_bound = optimum->bound;
   result->proved = optimum->proved;
-  result->optimum_ratio = optimum_ratio(clusters->sse, optimum->bound);
+  result->optimum_ratio = bd_optimum_ratio(clusters->sse, optimum->bound);
 }
 
 bd_status bd_work_cluster(const bd_work *work, bd_clusters *clusters, bd_error *err) {

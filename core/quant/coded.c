@@ -1,34 +1,9 @@
 #include "core/quant/coded.h"
 
+#include "core/quant/segments.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-// --- parts --------------------------------------------------------------------------------------
-
-static size_t groups_of_channel(const bd_parts *parts) {
-  size_t weights = parts->axes.outer * parts->axes.inner;
-  return parts->group == 0 ? 0 : (weights + parts->group - 1) / parts->group;
-}
-
-bd_parts bd_parts_of(bd_axes axes, size_t group) {
-  bd_parts parts = {.axes = axes, .group = group, .count = 1};
-  if (group > 0) parts.count = axes.channels * groups_of_channel(&parts);
-  return parts;
-}
-
-size_t bd_axes_channel(const bd_axes *axes, size_t place) {
-  return place / axes->inner % axes->channels;
-}
-
-size_t bd_parts_find(const bd_parts *parts, size_t place) {
-  if (parts->group == 0) return 0;
-  const bd_axes *axes = &parts->axes;
-  size_t outer = place / (axes->inner * axes->channels), inner = place % axes->inner;
-  size_t within = outer * axes->inner + inner;
-  return bd_axes_channel(axes, place) * groups_of_channel(parts) + within / parts->group;
-}
-
-// --- codes --------------------------------------------------------------------------------------
 
 static bd_status reserve(bd_coded *coded, size_t levels, bd_error *err) {
   coded->codes = malloc((coded->count + 1) * sizeof *coded->codes);
@@ -38,11 +13,40 @@ static bd_status reserve(bd_coded *coded, size_t levels, bd_error *err) {
   return bd_fail_memory(err, "the codes of a layer");
 }
 
-static uint16_t code_of(const bd_book *book, double value) {
+static size_t count_levels(const bd_result *result) {
+  size_t count = result->part ? 0 : (size_t)result->level_count;
+  for (size_t part = 0; result->part && part < result->parts.count; part++)
+    count += result->part[part].level_count;
+  return count;
+}
+
+static void fill_parts(const bd_result *result, bd_coded *coded) {
+  double *levels = coded->levels;
+  for (size_t i = 0; i < result->parts.count; i++) {
+    const bd_part *part = &result->part[i];
+    double own[BD_SEGMENTS_MAX];
+    int count = bd_segments_levels(part->segments, part->segment_count, own);
+    memcpy(levels, own, (size_t)count * sizeof *own);
+    coded->books[i] = (bd_book){levels, count, part->step, part->zero_point};
+    levels += count;
+  }
+}
+
+static void fill_books(const bd_result *result, bd_coded *coded) {
+  if (result->part) {
+    fill_parts(result, coded);
+    return;
+  }
+  memcpy(coded->levels, result->levels, (size_t)result->level_count * sizeof *coded->levels);
+  coded->books[0] = (bd_book){coded->levels, result->level_count, result->step, result->zero_point};
+}
+
+// Values are levels as floats.
+static uint16_t code_of(const bd_book *book, float value) {
   int low = 0, high = book->count - 1;
   while (low < high) {
     int middle = (low + high) / 2;
-    if (book->levels[middle] < value)
+    if ((float)book->levels[middle] < value)
       low = middle + 1;
     else
       high = middle;
@@ -50,19 +54,26 @@ static uint16_t code_of(const bd_book *book, double value) {
   return (uint16_t)low;
 }
 
+static void fill_codes(const float *values, bd_coded *coded) {
+  for (size_t part = 0; part < coded->parts.count; part++) {
+    size_t size = bd_parts_size(&coded->parts, part);
+    for (size_t from = 0; from < size;) {
+      bd_stretch stretch = bd_parts_stretch(&coded->parts, part, from);
+      for (size_t i = stretch.place; i < stretch.place + stretch.count; i++)
+        coded->codes[i] = code_of(&coded->books[part], values[i]);
+      from += stretch.count;
+    }
+  }
+}
+
 static bd_status fill(const bd_result *result, const bd_index *index, const float *weights,
                       bd_coded *coded, bd_error *err) {
-  BD_TRY(reserve(coded, (size_t)result->level_count, err));
-  memcpy(coded->levels, result->levels, (size_t)result->level_count * sizeof *coded->levels);
-  coded->books[0] = (bd_book){.levels = coded->levels,
-                              .count = result->level_count,
-                              .step = result->step,
-                              .zero_point = result->zero_point};
+  BD_TRY(reserve(coded, count_levels(result), err));
+  fill_books(result, coded);
   float *values = malloc((coded->count + 1) * sizeof *values);
   if (!values) return bd_fail_memory(err, "the quantized weights of a layer");
   bd_result_apply(result, index, weights, values);
-  for (size_t i = 0; i < coded->count; i++)
-    coded->codes[i] = code_of(&coded->books[0], (double)values[i]);
+  fill_codes(values, coded);
   free(values);
   return BD_OK;
 }
@@ -73,7 +84,7 @@ bd_status bd_coded_of(const bd_result *result, const bd_index *index, const floa
   if (!*out) return bd_fail_memory(err, "the codes of a layer");
   (*out)->setting = result->setting;
   (*out)->count = result->count;
-  (*out)->parts = bd_parts_of(axes, 0);
+  (*out)->parts = result->part ? result->parts : bd_parts_of(axes, 0);
   bd_status status = fill(result, index, weights, *out, err);
   if (status != BD_OK) {
     bd_coded_free(*out);

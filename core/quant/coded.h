@@ -3,26 +3,8 @@
 #ifndef BD_QUANT_CODED_H
 #define BD_QUANT_CODED_H
 
+#include "core/quant/parts.h"
 #include "core/quant/quantize.h"
-
-// A row-major tensor seen from its output channels: weight (o, c, i) stands at
-// (o·channels + c)·inner + i. A tensor without channels is {1, 1, count}.
-typedef struct bd_axes {
-  size_t outer, channels, inner;
-} bd_axes;
-
-// Which weights share levels. A channel's weights in order of (o, i) are cut into groups of `group`
-// (the last one may be shorter). Part number: channel·(groups of a channel) + group.
-typedef struct bd_parts {
-  bd_axes axes;
-  size_t group; // 0: the whole tensor is one part
-  size_t count;
-} bd_parts;
-
-bd_parts bd_parts_of(bd_axes axes, size_t group);
-// The part of the weight at a place, and its channel (0 of a tensor without channels).
-size_t bd_parts_find(const bd_parts *parts, size_t place);
-size_t bd_axes_channel(const bd_axes *axes, size_t place);
 
 // The levels of one part.
 typedef struct bd_book {

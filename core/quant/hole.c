@@ -34,20 +34,33 @@ static size_t rounded_count(double ratio, size_t count) {
   return asked >= (double)count ? count : (size_t)asked;
 }
 
+bd_hole bd_index_hole_at(const bd_index *index, double threshold, size_t positive_ties,
+                         size_t negative_ties) {
+  bd_hole hole = {
+      .threshold = threshold, .positive_ties = positive_ties, .negative_ties = negative_ties};
+  if (threshold > 0) {
+    hole.from = bd_index_through(index, -threshold) - negative_ties;
+    hole.to = bd_index_before(index, threshold) + positive_ties;
+  } else {
+    hole.from = bd_index_before(index, 0);
+    hole.to = bd_index_through(index, 0);
+  }
+  return hole;
+}
+
 bd_hole bd_index_hole(const bd_index *index, double ratio) {
   const bd_stats *stats = &index->stats;
-  bd_hole hole = {.from = bd_index_before(index, 0),
-                  .to = bd_index_through(index, 0),
-                  .pruned = rounded_count(ratio, stats->count)};
-  if (hole.pruned <= stats->zeros) return hole;
-  double threshold = hole.threshold = threshold_of(index, hole.pruned);
-  size_t negative_end = bd_index_through(index, -threshold);
-  size_t positive_start = bd_index_before(index, threshold);
-  size_t ties = hole.pruned - (positive_start - negative_end);
-  size_t positive = bd_index_through(index, threshold) - positive_start;
-  hole.positive_ties = ties < positive ? ties : positive;
-  hole.negative_ties = ties - hole.positive_ties;
-  hole.from = negative_end - hole.negative_ties;
-  hole.to = positive_start + hole.positive_ties;
+  size_t pruned = rounded_count(ratio, stats->count), positive_ties = 0, negative_ties = 0;
+  double threshold = 0;
+  if (pruned > stats->zeros) {
+    threshold = threshold_of(index, pruned);
+    size_t start = bd_index_before(index, threshold);
+    size_t ties = pruned - (start - bd_index_through(index, -threshold));
+    size_t positive = bd_index_through(index, threshold) - start;
+    positive_ties = ties < positive ? ties : positive;
+    negative_ties = ties - positive_ties;
+  }
+  bd_hole hole = bd_index_hole_at(index, threshold, positive_ties, negative_ties);
+  hole.pruned = pruned;
   return hole;
 }

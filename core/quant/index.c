@@ -175,6 +175,10 @@ void bd_index_free(bd_index *index) {
   free(index);
 }
 
+void bd_index_set_reread(bd_index *index, const bd_reread *source) {
+  index->reread = *source;
+}
+
 const bd_stats *bd_index_stats(const bd_index *index) {
   return &index->stats;
 }

@@ -5,6 +5,7 @@
 
 #include "core/base/pool.h"
 #include "core/base/status.h"
+#include "core/quant/parts.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +30,19 @@ typedef struct bd_stats {
 bd_status bd_index_new(const float *weights, size_t count, bd_rounding round,
                        const bd_cancel *cancel, bd_index **out, bd_error *err);
 void bd_index_free(bd_index *index);
+
+// Where the weights stand in stored order: a granularity below the tensor goes back to them, each
+// time it quantizes, on any thread. axes cover all of them.
+typedef struct bd_reread {
+  bd_axes axes;
+  // *owned: NULL, or the same memory, to be freed. BD_FAILED, BD_INVALID: they cannot be read.
+  bd_status (*read)(const struct bd_reread *source, const float **weights, float **owned,
+                    bd_error *err);
+  const void *from; // both are read's own
+  int number;
+} bd_reread;
+// Before any other thread sees the index. What it is read from must outlive the index.
+void bd_index_set_reread(bd_index *index, const bd_reread *source);
 
 const bd_stats *bd_index_stats(const bd_index *index);
 

@@ -17,6 +17,7 @@ struct bd_index {
   size_t blocks;
   bd_stats stats;
   bd_rounding round;
+  bd_reread reread; // read NULL: none
 };
 
 // The sums before a place, 0..count: O(1).
@@ -24,5 +25,10 @@ bd_prefix bd_index_prefix(const bd_index *index, size_t place);
 
 // Rounds a level to the tensor's type.
 double bd_index_round(const bd_index *index, double value);
+
+// The range that is zero where all of |w| < threshold are pruned, and so many of those at it;
+// threshold 0: the exact zeros.
+bd_hole bd_index_hole_at(const bd_index *index, double threshold, size_t positive_ties,
+                         size_t negative_ties);
 
 #endif

@@ -108,7 +108,6 @@ static void close_error(const bd_index *index, bd_result *result) {
   result->sse = result->sse_prune + result->sse_cluster + result->sse_map;
   result->sqnr_db =
       result->sse > 0 ? 10 * log10(index->stats.energy / result->sse) : (double)INFINITY;
-  result->max_error = largest_error(index, result);
 }
 
 // --- size ---------------------------------------------------------------------------------------
@@ -159,6 +158,7 @@ bd_status bd_measure(const bd_survivors *survivors, const bd_runs *runs, bd_spli
   BD_TRY(allocate(result, runs->count, err));
   collect_levels(survivors, runs, result);
   collect_cells(survivors, runs, result);
+  result->most_levels = result->level_count;
   result->merged = count_merged(runs);
   result->step = runs->step;
   result->zero_point = runs->zero_point;
@@ -166,6 +166,7 @@ bd_status bd_measure(const bd_survivors *survivors, const bd_runs *runs, bd_spli
   result->sse_map = split == BD_KEPT ? moved_sse(survivors, runs)
                                      : bd_runs_sse(survivors, runs) - result->sse_cluster;
   close_error(survivors->index, result);
+  result->max_error = largest_error(survivors->index, result);
   measure_size(survivors, result);
   return BD_OK;
 }
@@ -174,6 +175,17 @@ bd_status bd_measure(const bd_survivors *survivors, const bd_runs *runs, bd_spli
 void bd_measure_float(const bd_survivors *survivors, bd_result *result) {
   result->sse_prune = pruned_energy(survivors);
   close_error(survivors->index, result);
+  result->max_error = largest_error(survivors->index, result);
   set_size(WORD_BITS * (double)result->count, result);
   result->entropy_bits = WORD_BITS;
+}
+
+void bd_measure_sums(const bd_index *index, double bits, const size_t *codes, int code_count,
+                     size_t masked, bd_result *result) {
+  double total = (double)result->count, entropy = symbol_bits(masked, total);
+  for (int i = 0; i < code_count; i++)
+    entropy += symbol_bits(codes[i], total);
+  close_error(index, result);
+  set_size(bits, result);
+  result->entropy_bits = entropy / total;
 }

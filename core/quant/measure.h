@@ -20,4 +20,9 @@ bd_status bd_measure(const bd_survivors *survivors, const bd_runs *runs, bd_spli
 // The same for weights that stay float.
 void bd_measure_float(const bd_survivors *survivors, bd_result *result);
 
+// Where error, bits to store and codes of all parts have been added up: codes[i] weights take the
+// level at place i of their part, `masked` are marked by a bitmap.
+void bd_measure_sums(const bd_index *index, double bits, const size_t *codes, int code_count,
+                     size_t masked, bd_result *result);
+
 #endif

@@ -1,5 +1,6 @@
 #include "core/quant/quantize.h"
 
+#include "core/quant/split.h"
 #include "core/quant/work.h"
 
 #include <math.h>
@@ -9,7 +10,7 @@ bool bd_work_zero_level(const bd_work *work) {
   return work->setting->zero == BD_CODE && work->survivors.gap > 0;
 }
 
-static bd_status run(const bd_work *work, bd_error *err) {
+static bd_status run_method(const bd_work *work, bd_error *err) {
   bd_result *result = work->result;
   result->optimum_ratio = NAN; // unless a clustering decides
   if (bd_cancelled(work->cancel)) return bd_fail(err, BD_CANCELLED, "quantizing was cancelled");
@@ -23,25 +24,45 @@ static bd_status run(const bd_work *work, bd_error *err) {
   return bd_measure(&work->survivors, &runs, method->split, result, err);
 }
 
-bd_status bd_quantize(const bd_index *index, const bd_setting *setting, bd_effort effort,
-                      const bd_cancel *cancel, bd_result **out, bd_error *err) {
-  *out = NULL;
-  BD_TRY(bd_setting_check(setting, err));
+bd_status bd_work_run(const bd_index *index, const bd_hole *hole, const bd_setting *setting,
+                      bd_effort effort, const bd_cancel *cancel, bd_result **out, bd_error *err) {
   bd_result *result = calloc(1, sizeof *result);
   if (!result) return bd_fail_memory(err, "a result");
   result->setting = *setting;
-  if (setting->scale == BD_POW2) result->setting.grid = BD_SIGNED;
   result->count = index->stats.count;
-  result->hole = bd_index_hole(index, setting->prune);
-  bd_work work = {.survivors = bd_survivors_of(index, result->hole),
+  result->parts = bd_parts_of((bd_axes){1, 1, result->count}, 0);
+  result->hole = *hole;
+  bd_work work = {.survivors = bd_survivors_of(index, *hole),
                   .setting = &result->setting,
                   .effort = effort,
                   .cancel = cancel,
                   .result = result};
-  bd_status status = run(&work, err);
+  bd_status status = run_method(&work, err);
   if (status == BD_OK)
     *out = result;
   else
     bd_result_free(result);
   return status;
+}
+
+// Does the setting give parts levels of their own?
+static bool is_split(const bd_setting *setting) {
+  return setting->granularity != BD_TENSOR && setting->bits != BD_BITS_FLOAT;
+}
+
+bd_status bd_quantize(const bd_index *index, const bd_setting *asked, bd_effort effort,
+                      const bd_cancel *cancel, bd_result **out, bd_error *err) {
+  *out = NULL;
+  BD_TRY(bd_setting_check(asked, err));
+  bd_setting setting = *asked;
+  if (setting.scale == BD_POW2) setting.grid = BD_SIGNED;
+  bd_hole hole = bd_index_hole(index, setting.prune);
+  if (!is_split(&setting)) return bd_work_run(index, &hole, &setting, effort, cancel, out, err);
+  if (!index->reread.read)
+    return bd_fail(err, BD_INVALID,
+                   "granularity needs the weights in stored order: use granularity tensor");
+  bd_status (*run)(const bd_index *, const bd_hole *, const bd_setting *, bd_effort,
+                   const bd_cancel *, bd_result **, bd_error *) =
+      bd_split_parts(index->reread.axes, &setting).count > 1 ? bd_split_quantize : bd_work_run;
+  return run(index, &hole, &setting, effort, cancel, out, err);
 }

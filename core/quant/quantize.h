@@ -25,9 +25,32 @@ typedef struct bd_trace {
   int lloyd_count;
 } bd_trace;
 
+// Values up to `end`, and above the segment before, take `level`.
+typedef struct bd_segment {
+  float end, level;
+} bd_segment;
+
+// One part's own share where the granularity is below the tensor. Levels are as floats.
+typedef struct bd_part {
+  const bd_segment *segments; // ascending; the pruned are one of them, of level 0
+  double step, zero_point;    // as of a result
+  float energy;               // Σw²
+  float sse_prune, sse_cluster, sse_map;
+  uint16_t segment_count, level_count;
+  bool proved;
+} bd_part;
+
 typedef struct bd_result {
   bd_setting setting;
   size_t count; // weights
+  // Granularity `tensor`, or one part only: part is NULL. Else one for each of parts.count, and
+  // levels, occupancy, cells, step and trace are left out (NULL, 0); errors, sizes, merged and
+  // cluster_bound are sums, optimum_ratio is the ratio of the sums, proved says it of all parts.
+  bd_parts parts;
+  bd_part *part;
+  int most_levels;     // that any one part takes; 0 where weights stay float
+  bd_segment **blocks; // what parts' segments stand in
+  size_t block_count;
   // Distinct values of the quantized tensor, ascending, rounded to its type (zero included where a
   // weight is zero); occupancy: how many weights take each. Owned.
   double *levels;
@@ -44,7 +67,8 @@ typedef struct bd_result {
   double cluster_bound; // proved lower bound of the optimal SSE_cluster
   double optimum_ratio; // SSE_cluster over cluster_bound (0/0 = 1); NaN: no clustering decided
   bool proved;          // cluster_bound is the optimum itself, to 1e-9
-  double bits_per_weight, entropy_bits, bytes;
+  double bits_per_weight, bytes;
+  double entropy_bits; // of the codes: places among the levels of a weight's own part
   bd_trace trace;
 } bd_result;
 
@@ -58,6 +82,10 @@ static inline bd_effort bd_effort_for(const bd_setting *setting) {
   return setting->init == BD_OPTIMAL ? BD_PROVED : BD_QUICK;
 }
 
+// A granularity below the tensor prunes over the whole tensor all the same; then each part has
+// levels, grid and optimum of its own, with the same seed. The index needs a source for it
+// (BD_INVALID without). A tensor without channels counts as one.
+//
 // Works on bits 1..8; bits 32 gives the weights themselves (levels NULL, sse 0), pruned by the
 // ratio. Constant, all-zero, prune 1, fewer distinct values than clusters: fewer levels, never NaN.
 // BD_CANCELLED leaves *out NULL. Release with bd_result_free.
@@ -70,12 +98,7 @@ void bd_result_free(bd_result *result);
 void bd_result_apply(const bd_result *result, const bd_index *index, const float *weights,
                      float *out);
 
-// The value that one weight takes when it is not a tie at the prune threshold.
+// The value that one weight takes when it is not a tie at the prune threshold. Of one part only.
 double bd_result_level_of(const bd_result *result, const bd_index *index, double weight);
-
-// How many weights take values in each of `bins` equal bins over [low, high] (as
-// bd_index_histogram).
-void bd_result_histogram(const bd_result *result, double low, double high, int bins,
-                         size_t *counts);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { DIGITS = 4, BUCKETS = 256, CHUNK = 1 << 20 }; // a chunk takes about 2 ms
+enum { DIGITS = 4, BUCKETS = 256, CHUNK = 1 << 20, FEW = 64 }; // a chunk takes about 2 ms
 
 // Unsigned integers in the order of the floats: negative ones upside down, then positive ones.
 static uint32_t key_of(float value) {
@@ -63,8 +63,23 @@ static bool scatter_values(const uint32_t *from, size_t count, float *to,
   return true;
 }
 
+// Insertion.
+static void sort_few(const float *values, size_t count, float *sorted) {
+  for (size_t i = 0; i < count; i++) {
+    float value = values[i] + 0.0f; // -0 becomes 0
+    size_t place = i;
+    for (; place > 0 && sorted[place - 1] > value; place--)
+      sorted[place] = sorted[place - 1];
+    sorted[place] = value;
+  }
+}
+
 bool bd_radix_sort(const float *values, size_t count, float *sorted, float *spare,
                    const bd_cancel *cancel) {
+  if (count <= FEW) {
+    sort_few(values, count, sorted);
+    return true;
+  }
   size_t counts[DIGITS][BUCKETS];
   uint32_t *first = (uint32_t *)(void *)spare, *second = (uint32_t *)(void *)sorted;
   return count_digits(values, count, second, counts, cancel) &&

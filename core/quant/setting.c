@@ -27,6 +27,8 @@ static const bd_choice init_choices[] = {
 };
 static const bd_choice granularity_choices[] = {
     [BD_TENSOR] = {"tensor", "one set of levels for the whole tensor"},
+    [BD_CHANNEL] = {"channel", "a set of levels for each output channel"},
+    [BD_GROUP] = {"group:32", "one for each 32 weights along a channel's input; any group:N"},
 };
 static const bd_choice grid_choices[] = {
     [BD_SIGNED] = {"signed", "step x q, symmetric, no zero point"},
@@ -67,8 +69,8 @@ bool bd_setting_clusters(const bd_setting *setting) {
 
 bool bd_setting_equal(const bd_setting *a, const bd_setting *b) {
   return a->bits == b->bits && a->prune == b->prune && a->method == b->method &&
-         a->init == b->init && a->granularity == b->granularity && a->grid == b->grid &&
-         a->zero == b->zero && a->scale == b->scale && a->seed == b->seed;
+         a->init == b->init && a->granularity == b->granularity && a->group == b->group &&
+         a->grid == b->grid && a->zero == b->zero && a->scale == b->scale && a->seed == b->seed;
 }
 
 const bd_field *bd_setting_field(int field) {
@@ -108,6 +110,7 @@ static void set_choice(bd_setting *setting, int field, int choice) {
     break;
   case BD_FIELD_GRANULARITY:
     setting->granularity = (bd_granularity)choice;
+    setting->group = choice == BD_GROUP ? BD_GROUP_USUAL : 0;
     break;
   case BD_FIELD_GRID:
     setting->grid = (bd_grid)choice;
@@ -159,6 +162,16 @@ static bool read_choice(const bd_field *field, const char *text, int *choice) {
   return false;
 }
 
+// "group:N"; the other granularities are choices like any.
+static bool read_group(bd_setting *setting, const char *text) {
+  uint64_t group;
+  if (strncmp(text, "group:", 6) != 0) return false;
+  if (!read_count(text + 6, BD_GROUP_MAX, &group) || group == 0) return false;
+  setting->granularity = BD_GROUP;
+  setting->group = (size_t)group;
+  return true;
+}
+
 static bool read_field(bd_setting *setting, int field, const char *text) {
   int choice;
   switch (field) {
@@ -168,6 +181,9 @@ static bool read_field(bd_setting *setting, int field, const char *text) {
     return read_ratio(text, &setting->prune);
   case BD_FIELD_SEED:
     return read_count(text, SEED_MAX, &setting->seed);
+  case BD_FIELD_GRANULARITY:
+    if (read_group(setting, text)) return true;
+    // fallthrough
   default:
     if (!read_choice(&fields[field], text, &choice)) return false;
     set_choice(setting, field, choice);
@@ -179,6 +195,7 @@ static const char *allowed(int field, char *out, size_t size) {
   if (field == BD_FIELD_BITS) return "1 to 8, 32 or float";
   if (field == BD_FIELD_PRUNE) return "0 to 1 or 0% to 100%";
   if (field == BD_FIELD_SEED) return "0 to 9007199254740991";
+  if (field == BD_FIELD_GRANULARITY) return "tensor, channel or group:N (N from 1)";
   size_t used = 0;
   for (int i = 0; i < fields[field].choice_count && used < size; i++)
     used += (size_t)snprintf(out + used, size - used, "%s%s", i ? ", " : "",
@@ -227,6 +244,12 @@ char *bd_setting_get(const bd_setting *setting, int field, char *out, size_t siz
   case BD_FIELD_SEED:
     snprintf(out, size, "%llu", (unsigned long long)setting->seed);
     break;
+  case BD_FIELD_GRANULARITY:
+    if (setting->granularity == BD_GROUP) {
+      snprintf(out, size, "group:%zu", setting->group);
+      break;
+    }
+    // fallthrough
   default:
     snprintf(out, size, "%s", fields[field].choices[get_choice(setting, field)].name);
     break;

@@ -23,12 +23,13 @@ typedef enum bd_init {
   BD_INIT_RANDOM,
   BD_OPTIMAL
 } bd_init;
-typedef enum bd_granularity { BD_TENSOR } bd_granularity;
+typedef enum bd_granularity { BD_TENSOR, BD_CHANNEL, BD_GROUP } bd_granularity;
 typedef enum bd_grid { BD_SIGNED, BD_AFFINE } bd_grid;
 typedef enum bd_zero { BD_CODE, BD_MASK } bd_zero;
 typedef enum bd_scale { BD_FREE, BD_POW2 } bd_scale; // pow2: always on the signed grid
 
-enum { BD_BITS_MAX = 8, BD_BITS_FLOAT = 32 };
+enum { BD_BITS_MAX = 8, BD_BITS_FLOAT = 32, BD_GROUP_USUAL = 32 };
+#define BD_GROUP_MAX ((size_t)1 << 31)
 
 typedef struct bd_setting {
   int bits;     // 1..8, or 32: keep float
@@ -36,6 +37,7 @@ typedef struct bd_setting {
   bd_method method;
   bd_init init;
   bd_granularity granularity;
+  size_t group; // of BD_GROUP: consecutive weights along the input of one channel; else 0
   bd_grid grid;
   bd_zero zero;
   bd_scale scale;
@@ -83,8 +85,8 @@ int bd_field_find(const char *name);
 // says so.
 bd_status bd_setting_check(const bd_setting *setting, bd_error *err);
 
-// Sets one field from text ("3", "0.5", "50%", "kmeans", "float"). BD_INVALID names the field, the
-// text and what is allowed; the setting is then unchanged.
+// Sets one field from text ("3", "0.5", "50%", "kmeans", "float", "group:32"). BD_INVALID names the
+// field, the text and what is allowed; the setting is then unchanged.
 bd_status bd_setting_set(bd_setting *setting, int field, const char *text, bd_error *err);
 // The field as text that bd_setting_set reads back to the same value. Returns out.
 char *bd_setting_get(const bd_setting *setting, int field, char *out, size_t size);

@@ -38,8 +38,8 @@ cJSON *bd_result_json(const bd_layer *layer, const bd_result *result) {
   if (!object) return NULL;
   cJSON_AddStringToObject(object, "tensor", layer->tensor);
   bd_setting_json(object, &result->setting, NULL);
-  if (result->levels)
-    cJSON_AddNumberToObject(object, "levels", result->level_count);
+  if (result->most_levels > 0)
+    cJSON_AddNumberToObject(object, "levels", result->most_levels);
   else
     cJSON_AddNullToObject(object, "levels"); // kept float
   cJSON_AddNumberToObject(object, "pruned", (double)result->hole.pruned);

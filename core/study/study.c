@@ -33,13 +33,39 @@ static bd_rounding rounding_of(bd_dtype type) {
   return NULL;
 }
 
+// Without a channel axis all weights are one channel.
+bd_axes bd_study_axes(const bd_layer *layer) {
+  bd_axes axes = {1, 1, (size_t)layer->weights};
+  if (layer->channel_axis < 0) return axes;
+  axes.channels = (size_t)layer->shape[layer->channel_axis];
+  axes.inner = 1;
+  for (int axis = 0; axis < layer->channel_axis; axis++)
+    axes.outer *= (size_t)layer->shape[axis];
+  for (int axis = layer->channel_axis + 1; axis < layer->rank; axis++)
+    axes.inner *= (size_t)layer->shape[axis];
+  return axes;
+}
+
+static bd_status read_again(const bd_reread *source, const float **weights, float **owned,
+                            bd_error *err) {
+  bd_weights read;
+  BD_TRY(bd_model_weights(source->from, source->number, &read, err));
+  *weights = read.data;
+  *owned = read.owned;
+  return BD_OK;
+}
+
 bd_status bd_study_index(const bd_model *model, int layer, const bd_cancel *cancel, bd_index **out,
                          bd_error *err) {
   *out = NULL;
   bd_weights weights;
   BD_TRY(bd_model_weights(model, layer, &weights, err));
-  bd_rounding round = rounding_of(bd_model_layer(model, layer)->type);
+  const bd_layer *about = bd_model_layer(model, layer);
+  bd_rounding round = rounding_of(about->type);
+  bd_reread source = {
+      .axes = bd_study_axes(about), .read = read_again, .from = model, .number = layer};
   bd_status status = bd_index_new(weights.data, weights.count, round, cancel, out, err);
+  if (status == BD_OK) bd_index_set_reread(*out, &source);
   bd_weights_free(&weights);
   return status;
 }
@@ -236,7 +262,7 @@ static bd_status apply_layer(const bd_model *model, int layer, const bd_layer_st
 
 // A layer that keeps float and every weight is written as it was stored.
 static bool changes(const bd_result *result) {
-  return result && (result->levels || result->hole.pruned > 0);
+  return result && (result->most_levels > 0 || result->hole.pruned > 0);
 }
 
 bd_status bd_study_save(const bd_model *model, const bd_layer_study *studies, const char *path,

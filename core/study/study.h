@@ -6,7 +6,11 @@
 #include "core/model/model.h"
 #include "core/quant/quantize.h"
 
-// Reads and indexes one layer. BD_INVALID: refused by the model, or NaN, Inf, no weights.
+// A layer's weights seen from its channel axis; without one, as one channel.
+bd_axes bd_study_axes(const bd_layer *layer);
+
+// Reads and indexes one layer; the index can read it again while the model is open. BD_INVALID:
+// refused by the model, or NaN, Inf, no weights.
 bd_status bd_study_index(const bd_model *model, int layer, const bd_cancel *cancel, bd_index **out,
                          bd_error *err);
 

@@ -47,6 +47,24 @@ static void reads(void **state) {
   assert_true(setting.init == BD_OPTIMAL);
 }
 
+static void reads_granularity(void **state) {
+  (void)state;
+  bd_setting setting = naive_setting("granularity=group:7");
+  char text[64];
+  assert_int_equal(setting.granularity, BD_GROUP);
+  assert_int_equal(setting.group, 7);
+  assert_string_equal(bd_setting_get(&setting, BD_FIELD_GRANULARITY, text, sizeof text), "group:7");
+  bd_setting other = naive_setting("granularity=group:8");
+  assert_false(bd_setting_equal(&setting, &other));
+  const char *around[] = {"tensor", "channel", "group:32", "tensor"};
+  for (int i = 0; i < 4; i++) {
+    assert_true(bd_setting_step(&setting, BD_FIELD_GRANULARITY, 1));
+    bd_setting_get(&setting, BD_FIELD_GRANULARITY, text, sizeof text);
+    assert_string_equal(text, around[i]);
+    assert_int_equal(setting.group, setting.granularity == BD_GROUP ? 32 : 0);
+  }
+}
+
 static void refuses(void **state) {
   (void)state;
   const char *bad[] = {"bits=99",
@@ -73,6 +91,13 @@ static void refuses(void **state) {
                        "=3",
                        "",
                        "bits=3,",
+                       "granularity=group",
+                       "granularity=group:",
+                       "granularity=group:0",
+                       "granularity=group:-1",
+                       "granularity=group:N",
+                       "granularity=group:2147483649",
+                       "granularity=channel:3",
                        "seed=-1",
                        "seed=1e3",
                        "seed=9007199254740992",
@@ -131,8 +156,9 @@ static void steps(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(defaults), cmocka_unit_test(round_trip), cmocka_unit_test(reads),
-      cmocka_unit_test(refuses),  cmocka_unit_test(steps),      cmocka_unit_test(pow2_needs_a_grid),
+      cmocka_unit_test(defaults),          cmocka_unit_test(round_trip), cmocka_unit_test(reads),
+      cmocka_unit_test(reads_granularity), cmocka_unit_test(refuses),    cmocka_unit_test(steps),
+      cmocka_unit_test(pow2_needs_a_grid),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,7 +51,7 @@ static void print_row(const char *name, const bd_result *result) {
   if (isfinite(result->optimum_ratio))
     snprintf(optimum, sizeof optimum, "%s%.6f", result->proved ? "" : "<= ", result->optimum_ratio);
   printf("%-36s %5s %6.1f%% %6d %10s %12s %8.3f %12s\n", name, bits, result->setting.prune * 100,
-         result->level_count, sqnr, optimum, result->bits_per_weight,
+         result->most_levels, sqnr, optimum, result->bits_per_weight,
          bd_text_bytes(size, sizeof size, result->bytes));
 }
 
