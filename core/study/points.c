@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-bd_axes bd_axes_default(void) {
-  bd_axes axes = {.width_count = BD_BITS_MAX - 1};
+bd_varied bd_varied_default(void) {
+  bd_varied axes = {.width_count = BD_BITS_MAX - 1};
   for (int i = 0; i < axes.width_count; i++)
     axes.widths[i] = i + 2;
   return axes;
@@ -42,7 +42,7 @@ static bd_status read_list(const char *text, int field, int most, double *out, i
   return status;
 }
 
-bd_status bd_axes_widths(bd_axes *axes, const char *text, bd_error *err) {
+bd_status bd_varied_widths(bd_varied *axes, const char *text, bd_error *err) {
   double values[BD_WIDTHS_MAX];
   BD_TRY(read_list(text, BD_FIELD_BITS, BD_WIDTHS_MAX, values, &axes->width_count, err));
   for (int i = 0; i < axes->width_count; i++)
@@ -50,7 +50,7 @@ bd_status bd_axes_widths(bd_axes *axes, const char *text, bd_error *err) {
   return BD_OK;
 }
 
-bd_status bd_axes_prunes(bd_axes *axes, const char *text, bd_error *err) {
+bd_status bd_varied_prunes(bd_varied *axes, const char *text, bd_error *err) {
   return read_list(text, BD_FIELD_PRUNE, BD_PRUNES_MAX, axes->prunes, &axes->prune_count, err);
 }
 
@@ -61,7 +61,7 @@ static void add(bd_points *points, int layer, bd_setting setting) {
 }
 
 bd_status bd_points_make(const bd_layer_study *studies, const bd_setting *settings,
-                         const bool *held, int layers, const bd_axes *axes, bd_points *out,
+                         const bool *held, int layers, const bd_varied *axes, bd_points *out,
                          bd_error *err) {
   size_t each = (size_t)axes->width_count * (size_t)(axes->prune_count ? axes->prune_count : 1);
   *out = (bd_points){calloc((size_t)layers * (each + 1) + 1, sizeof(bd_point)), 0};

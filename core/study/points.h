@@ -9,17 +9,17 @@
 enum { BD_WIDTHS_MAX = BD_BITS_MAX + 1, BD_PRUNES_MAX = 32 };
 
 // What is varied; no prunes: each layer's own ratio.
-typedef struct bd_axes {
+typedef struct bd_varied {
   int widths[BD_WIDTHS_MAX]; // 1..8 or 32, rising
   int width_count;
   double prunes[BD_PRUNES_MAX]; // 0..1, rising
   int prune_count;
-} bd_axes;
+} bd_varied;
 // Widths 2..8.
-bd_axes bd_axes_default(void);
+bd_varied bd_varied_default(void);
 // "2,4,8" and "0,0.5,80%", sorted, each value once. BD_INVALID: says what is allowed.
-bd_status bd_axes_widths(bd_axes *axes, const char *text, bd_error *err);
-bd_status bd_axes_prunes(bd_axes *axes, const char *text, bd_error *err);
+bd_status bd_varied_widths(bd_varied *axes, const char *text, bd_error *err);
+bd_status bd_varied_prunes(bd_varied *axes, const char *text, bd_error *err);
 
 typedef struct bd_point {
   int layer;
@@ -35,7 +35,7 @@ typedef struct bd_points {
 // Every layer that has an index, with every pair of the axes; `held` (NULL: none): one a layer,
 // true: the layer's own setting is its only point. Release with bd_points_free.
 bd_status bd_points_make(const bd_layer_study *studies, const bd_setting *settings,
-                         const bool *held, int layers, const bd_axes *axes, bd_points *out,
+                         const bool *held, int layers, const bd_varied *axes, bd_points *out,
                          bd_error *err);
 void bd_points_free(bd_points *points);
 

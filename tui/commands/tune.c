@@ -16,7 +16,7 @@ typedef struct tuning {
   bd_work work;
   bd_dial *dials; // the settings that were given; afterwards those that were found
   cJSON *kept;    // of the config that was given
-  bd_axes axes;
+  bd_varied axes;
   bd_points points;
   double *costs; // by point
   int *chosen;   // points, by layer that has some
@@ -36,14 +36,14 @@ static void close_tuning(tuning *t) {
 
 // --- what is asked for ---------------------------------------------------------------------------
 
-static bd_status check(const bd_options *options, bd_axes *axes, bd_error *err) {
+static bd_status check(const bd_options *options, bd_varied *axes, bd_error *err) {
   int targets = !isnan(options->target_bits) + !isnan(options->target_size);
   bd_error why;
-  *axes = bd_axes_default();
+  *axes = bd_varied_default();
   if (targets != 1)
     return bd_fail(err, BD_INVALID,
                    "tune: needs one budget: give --target-bits B or --target-size SIZE");
-  if (!options->widths || bd_axes_widths(axes, options->widths, &why) == BD_OK) return BD_OK;
+  if (!options->widths || bd_varied_widths(axes, options->widths, &why) == BD_OK) return BD_OK;
   return bd_fail(err, BD_INVALID, "--widths %s: %s", options->widths, why.text);
 }
 
