@@ -1,6 +1,7 @@
 #include "tui/actions.h"
 
 #include "core/base/file.h"
+#include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/study/json.h"
 #include "tui/clipboard.h"
@@ -318,7 +319,7 @@ static bd_status copy_row(bd_ui *ui, const char *argument, bd_error *err) {
   const bd_result *result = layer < 0 ? NULL : bd_session_layer(session, layer)->result;
   if (!result) return bd_fail(err, BD_INVALID, "the layer has no result to copy yet");
   cJSON *json = bd_result_json(bd_model_layer(bd_session_model(session), layer), result);
-  char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+  char *text = bd_json_text(json, false);
   bd_status status = text ? put_on_clipboard(ui, text, err) : bd_fail_memory(err, "the row");
   cJSON_free(text);
   cJSON_Delete(json);

@@ -1,6 +1,7 @@
 #include "core/base/json.h"
 
 #include "core/base/file.h"
+#include "core/base/text.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -47,12 +48,27 @@ bd_status bd_json_read(const char *path, cJSON **out, bd_error *err) {
   return status;
 }
 
+// Names come from files: cJSON prints their bytes as they are.
+static char *print_safely(const cJSON *json, bool indented) {
+  char *raw = indented ? cJSON_Print(json) : cJSON_PrintUnformatted(json);
+  size_t length = raw ? bd_text_json(NULL, raw) : 0;
+  if (!raw || length == strlen(raw)) return raw;
+  char *safe = cJSON_malloc(length + 1);
+  if (safe) bd_text_json(safe, raw);
+  cJSON_free(raw);
+  return safe;
+}
+
+char *bd_json_text(const cJSON *json, bool indented) {
+  char *text = json ? print_safely(json, indented) : NULL;
+  if (!atomic_exchange(&memory_was_short, false)) return text;
+  cJSON_free(text);
+  return NULL;
+}
+
 bd_status bd_json_write(const char *path, const cJSON *json, bd_error *err) {
-  char *text = json ? cJSON_Print(json) : NULL;
-  if (atomic_exchange(&memory_was_short, false) || !text) {
-    cJSON_free(text);
-    return bd_fail_memory(err, strcmp(path, "-") == 0 ? "the JSON" : path);
-  }
+  char *text = bd_json_text(json, true);
+  if (!text) return bd_fail_memory(err, strcmp(path, "-") == 0 ? "the JSON" : path);
   size_t size = strlen(text);
   text[size] = '\n'; // the terminator's place: size + 1 bytes are written
   bd_status status = bd_file_write(path, text, size + 1, err);

@@ -52,7 +52,7 @@ static bool is_unsafe(uint32_t code) {
 // Writes one piece of the escaped text to piece; returns the bytes of `from` that it stands for.
 static int escape_one(const char *from, char piece[8]) {
   uint32_t code = 0;
-  int length = bd_utf8_decode(from, strlen(from), &code);
+  int length = bd_utf8_decode(from, strnlen(from, 4), &code);
   if (length > 0 && !is_unsafe(code)) {
     memcpy(piece, from, (size_t)length);
     piece[length] = '\0';
@@ -85,6 +85,51 @@ char *bd_text_escape(char *out, size_t size, const char *from) {
   }
   out[used] = '\0';
   return out;
+}
+
+// Writes one piece of a valid text.
+static int valid_one(const char *from, char piece[8]) {
+  uint32_t code;
+  int length = bd_utf8_decode(from, strnlen(from, 4), &code);
+  if (length == 0) return escape_one(from, piece);
+  memcpy(piece, from, (size_t)length);
+  piece[length] = '\0';
+  return length;
+}
+
+// Writes one piece of JSON, where ASCII controls stand between values alone.
+static int json_one(const char *from, char piece[8]) {
+  if ((uint8_t)*from < 0x7F) {
+    piece[0] = *from;
+    piece[1] = '\0';
+    return 1;
+  }
+  int length = escape_one(from, piece);
+  if (*from == 0x7F) strcpy(piece, "\\u007F");
+  if (strncmp(piece, "\\x", 2) == 0) snprintf(piece, 8, "\\\\x%02X", (unsigned)(uint8_t)*from);
+  return length;
+}
+
+static size_t copy_by(int (*one)(const char *, char[8]), char *out, const char *from) {
+  size_t used = 0;
+  while (*from) {
+    char piece[8];
+    from += one(from, piece);
+    size_t length = strlen(piece);
+    if (out) memcpy(out + used, piece, length + 1);
+    used += length;
+  }
+  return used;
+}
+
+size_t bd_text_valid(char *out, const char *from) {
+  if (out) *out = '\0';
+  return copy_by(valid_one, out, from);
+}
+
+size_t bd_text_json(char *out, const char *from) {
+  if (out) *out = '\0';
+  return copy_by(json_one, out, from);
 }
 
 char *bd_text_bytes(char *out, size_t size, double bytes) {

@@ -10,6 +10,14 @@
 // Returns out. A text that does not fit is cut between characters.
 char *bd_text_escape(char *out, size_t size, const char *from);
 
+// Copies `from`, each byte of it that is not UTF-8 as \xNN, and returns the length; out NULL only
+// counts. Everything else stays as it is.
+size_t bd_text_valid(char *out, const char *from);
+
+// The same for JSON that is printed already: bytes that are not UTF-8 become the text \xNN in their
+// string, and characters that a terminal would act on \uNNNN.
+size_t bd_text_json(char *out, const char *from);
+
 // Decodes one UTF-8 character at text (of which `left` bytes remain, at least 1). Returns its
 // length in bytes, 1..4, or 0 where the bytes are no valid character.
 int bd_utf8_decode(const char *text, size_t left, uint32_t *code);

@@ -4,6 +4,7 @@
 
 #include "core/engine/scratch.h"
 #include "core/engine/tensor.h"
+#include "core/model/model.h"
 
 #include <onnx/onnx.pb-c.h>
 
@@ -18,6 +19,7 @@ typedef struct bd_shift {
 } bd_shift;
 
 typedef struct bd_call {
+  const bd_model *model; // whose node it is
   const struct bd_op *op;
   const Onnx__NodeProto *node;
   int64_t opset;

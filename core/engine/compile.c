@@ -71,28 +71,16 @@ static bd_status new_slot(compiler *c, scope *where, const char *name, int *slot
   return *slot < 0 ? no_memory(c) : bind(c, where, name, *slot);
 }
 
-static int layer_of(const bd_engine *engine, const Onnx__TensorProto *proto) {
-  for (int i = 0; proto && i < bd_model_layer_count(engine->model); i++)
-    if (bd_model_layer_proto(engine->model, i) == proto) return i;
-  return -1;
-}
-
 // Takes a stored tensor in as a constant; owned memory goes to the plan.
 static bd_status take_constant(compiler *c, scope *where, const char *name, bd_tensor tensor,
                                const Onnx__TensorProto *stored, void *owned) {
   bd_engine *engine = c->engine;
   int slot;
-  if (owned) {
-    void *copy = bd_plan_own(engine, bd_tensor_bytes(&tensor));
-    if (copy) memcpy(copy, owned, bd_tensor_bytes(&tensor));
-    free(owned);
-    if (!copy) return no_memory(c);
-    tensor.data = copy;
-  }
+  if (owned && !bd_plan_adopt(engine, owned, bd_tensor_bytes(&tensor))) return no_memory(c);
   BD_TRY(new_slot(c, where, name, &slot));
   engine->tensors[slot] = tensor;
   engine->slots[slot].shaped = engine->slots[slot].constant = true;
-  int layer = layer_of(engine, stored);
+  int layer = stored ? bd_model_layer_of(engine->model, stored) : -1;
   if (layer < 0) return BD_OK;
   engine->slots[slot].layer = layer;
   engine->slots[slot].soft = true;
@@ -232,7 +220,7 @@ static bd_status compile_node(compiler *c, scope *where, const Onnx__NodeProto *
     const Onnx__TensorProto *stored;
     void *owned;
     if (!node->n_output) return BD_OK;
-    BD_TRY(bd_values_of_constant(node, &tensor, &stored, &owned, c->err));
+    BD_TRY(bd_values_of_constant(c->engine->model, node, &tensor, &stored, &owned, c->err));
     return take_constant(c, where, bd_said(node->output[0]), tensor, stored, owned);
   }
   const bd_op *op = bd_op_find(bd_said(node->domain), type, c->engine->opset);
@@ -256,7 +244,8 @@ static bd_status take_initializers(compiler *c, scope *where, const Onnx__GraphP
     const Onnx__TensorProto *proto = graph->initializer[i];
     bd_tensor tensor;
     void *owned;
-    BD_TRY(bd_values_of_proto(proto, bd_said(proto->name), &tensor, &owned, c->err));
+    BD_TRY(
+        bd_values_of_proto(c->engine->model, proto, bd_said(proto->name), &tensor, &owned, c->err));
     BD_TRY(take_constant(c, where, bd_said(proto->name), tensor, proto, owned));
   }
   return BD_OK;

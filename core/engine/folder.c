@@ -198,7 +198,7 @@ static bd_status read_proto(const char *path, bd_array *out, bd_error *err) {
   bd_file_unmap(bytes);
   if (!proto) return bd_fail(err, BD_INVALID, "%s: is no ONNX tensor, or cut short", path);
   bd_tensor tensor;
-  bd_status status = bd_values_of_proto(proto, path, &tensor, &owned, err);
+  bd_status status = bd_values_of_proto(NULL, proto, path, &tensor, &owned, err);
   size_t size = status == BD_OK ? bd_tensor_bytes(&tensor) : 0;
   if (status == BD_OK && !owned) {
     owned = malloc(size + 1);

@@ -17,7 +17,7 @@ static bd_status filling(const bd_call *call, bd_tensor *value, void **owned) {
     value->data = (void *)(uintptr_t)&zero;
     return BD_OK;
   }
-  BD_TRY(bd_values_of_proto(said->t, "value", value, owned, call->err));
+  BD_TRY(bd_values_of_proto(call->model, said->t, "value", value, owned, call->err));
   if (value->count == 1) return BD_OK;
   free(*owned);
   *owned = NULL;

@@ -26,18 +26,29 @@ int bd_plan_slot(bd_engine *engine, const char *name) {
   return engine->slot_count++;
 }
 
-void *bd_plan_own(bd_engine *engine, size_t bytes) {
-  if (engine->owned_count == engine->owned_room) {
-    int room = engine->owned_room ? 2 * engine->owned_room : 64;
-    void **grown = realloc(engine->owned, (size_t)room * sizeof *grown);
-    if (!grown) return NULL;
-    engine->owned = grown;
-    engine->owned_room = room;
+static bool room_to_own(bd_engine *engine) {
+  if (engine->owned_count < engine->owned_room) return true;
+  int room = engine->owned_room ? 2 * engine->owned_room : 64;
+  void **grown = realloc(engine->owned, (size_t)room * sizeof *grown);
+  if (!grown) return false;
+  engine->owned = grown;
+  engine->owned_room = room;
+  return true;
+}
+
+bool bd_plan_adopt(bd_engine *engine, void *fresh, size_t bytes) {
+  if (!room_to_own(engine)) {
+    free(fresh);
+    return false;
   }
-  void *fresh = calloc(1, bytes ? bytes : 1);
-  if (fresh) engine->owned[engine->owned_count++] = fresh;
+  engine->owned[engine->owned_count++] = fresh;
   engine->plan_bytes += bytes;
-  return fresh;
+  return true;
+}
+
+void *bd_plan_own(bd_engine *engine, size_t bytes) {
+  void *fresh = calloc(1, bytes ? bytes : 1);
+  return fresh && bd_plan_adopt(engine, fresh, bytes) ? fresh : NULL;
 }
 
 bool bd_block_add(bd_block *block, bd_step *step, int at) {
@@ -74,7 +85,8 @@ bd_call bd_frame_call(const bd_engine *engine, const bd_frame *frame, const bd_s
     in[i] = step->in[i] < 0 ? NULL : frame->tensors + step->in[i];
   for (int i = 0; i < step->out_count; i++)
     out[i] = step->out[i] < 0 ? NULL : frame->tensors + step->out[i];
-  return (bd_call){.op = step->op,
+  return (bd_call){.model = engine->model,
+                   .op = step->op,
                    .node = step->node,
                    .opset = engine->opset,
                    .in = in,

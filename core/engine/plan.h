@@ -86,6 +86,8 @@ void bd_tensor_plain(const bd_tensor *from, bd_tensor *to);
 int bd_plan_slot(bd_engine *engine, const char *name);
 // Fresh, zeroed memory that lives as long as the plan; NULL without.
 void *bd_plan_own(bd_engine *engine, size_t bytes);
+// Takes over memory that is to live as long; false, and it is freed, without memory.
+bool bd_plan_adopt(bd_engine *engine, void *fresh, size_t bytes);
 bool bd_block_add(bd_block *block, bd_step *step, int at); // at -1: at the end
 bd_step *bd_plan_step(bd_engine *engine, const bd_op *op, const Onnx__NodeProto *node, int in_count,
                       int out_count);

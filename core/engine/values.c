@@ -1,6 +1,7 @@
 #include "core/engine/values.h"
 
 #include "core/model/decode.h"
+#include "core/model/proto.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -67,25 +68,43 @@ static bool all_bools(const uint8_t *data, size_t count) {
   return true;
 }
 
-static bd_status take_raw(const Onnx__TensorProto *proto, const char *name, bd_tensor *out,
-                          void **owned, bd_error *err) {
+// Memory of their own for values that have none.
+static bd_status own(bd_tensor *tensor, const char *name, void **owned, bd_error *err) {
+  if (*owned) return BD_OK;
+  *owned = malloc(bd_tensor_bytes(tensor));
+  if (!*owned) return bd_fail_memory(err, name);
+  memcpy(*owned, tensor->data, bd_tensor_bytes(tensor));
+  tensor->data = *owned;
+  return BD_OK;
+}
+
+static bd_status take_raw(const bd_model *model, const Onnx__TensorProto *proto, const char *name,
+                          bd_tensor *out, void **owned, bd_error *err) {
   size_t bytes = bd_tensor_bytes(out);
   if (proto->raw_data.len != bytes) return misfit(name, out, proto->raw_data.len, err);
-  out->data = proto->raw_data.data;
-  bool aligned = (uintptr_t)out->data % bd_type_size(out->type) == 0;
-  bool sound = out->type != BD_TYPE_BOOL || all_bools(out->data, bytes);
+  const void *data = proto->raw_data.data;
+  if (model) BD_TRY(bd_model_raw(model, proto, &data, owned, err));
+  out->data = (void *)(uintptr_t)data;
+  bool aligned = (uintptr_t)data % bd_type_size(out->type) == 0;
+  bool sound = out->type != BD_TYPE_BOOL || all_bools(data, bytes);
   if (aligned && sound) return BD_OK;
-  *owned = malloc(bytes);
-  if (!*owned) return bd_fail_memory(err, name);
-  memcpy(*owned, out->data, bytes);
-  out->data = *owned;
+  BD_TRY(own(out, name, owned, err));
   for (size_t i = 0; !sound && i < bytes; i++)
     ((uint8_t *)*owned)[i] = ((uint8_t *)*owned)[i] != 0;
   return BD_OK;
 }
 
-bd_status bd_values_of_proto(const Onnx__TensorProto *proto, const char *name, bd_tensor *out,
-                             void **owned, bd_error *err) {
+// External tensors without raw data: their model knows why.
+static bd_status missing(const bd_model *model, const Onnx__TensorProto *proto, const char *name,
+                         bd_error *err) {
+  const void *data;
+  void *owned;
+  if (model) return bd_model_raw(model, proto, &data, &owned, err);
+  return bd_fail(err, BD_INVALID, "tensor %s: stored in another file, which is not read", name);
+}
+
+bd_status bd_values_of_proto(const bd_model *model, const Onnx__TensorProto *proto,
+                             const char *name, bd_tensor *out, void **owned, bd_error *err) {
   *owned = NULL;
   *out = (bd_tensor){0};
   int32_t number = proto->data_type;
@@ -93,9 +112,8 @@ bd_status bd_values_of_proto(const Onnx__TensorProto *proto, const char *name, b
   if (!bd_type_size(type))
     return bd_fail(err, BD_INVALID, "tensor %s: of type %s, which cannot be run", name,
                    bd_type_name((bd_type)number));
-  if (proto->n_external_data || proto->data_location != 0)
-    return bd_fail(err, BD_INVALID, "tensor %s: stored outside of the model, which cannot be run",
-                   name);
+  bool external = proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+  if (external && (!proto->has_raw_data || !model)) return missing(model, proto, name, err);
   if (proto->n_dims > BD_DIMS_MAX || !bd_tensor_shape(out, type, (int)proto->n_dims, proto->dims))
     return bd_fail(err, BD_INVALID, "tensor %s: has an impossible shape: the model is damaged",
                    name);
@@ -103,7 +121,7 @@ bd_status bd_values_of_proto(const Onnx__TensorProto *proto, const char *name, b
     out->data = (void *)(uintptr_t)bd_nothing;
     return BD_OK;
   }
-  return proto->has_raw_data ? take_raw(proto, name, out, owned, err)
+  return proto->has_raw_data ? take_raw(model, proto, name, out, owned, err)
                              : take_typed(proto, name, out, owned, err);
 }
 
@@ -120,7 +138,7 @@ static bd_status take_list(bd_type type, const void *data, size_t count, int ran
   return BD_OK;
 }
 
-bd_status bd_values_of_constant(const Onnx__NodeProto *node, bd_tensor *out,
+bd_status bd_values_of_constant(const bd_model *model, const Onnx__NodeProto *node, bd_tensor *out,
                                 const Onnx__TensorProto **stored, void **owned, bd_error *err) {
   const char *name = node->n_output ? bd_said(node->output[0]) : "";
   const Onnx__AttributeProto *said;
@@ -128,7 +146,7 @@ bd_status bd_values_of_constant(const Onnx__NodeProto *node, bd_tensor *out,
   *stored = NULL;
   if ((said = find(node, "value")) && said->t) {
     *stored = said->t;
-    return bd_values_of_proto(said->t, name, out, owned, err);
+    return bd_values_of_proto(model, said->t, name, out, owned, err);
   }
   if ((said = find(node, "value_float"))) return take_list(BD_TYPE_FLOAT, &said->f, 1, 0, out);
   if ((said = find(node, "value_int"))) return take_list(BD_TYPE_INT64, &said->i, 1, 0, out);

@@ -131,7 +131,10 @@ bd_status bd_decode(bd_bytes bytes, const char *path, bd_arena *arena, Onnx__Mod
   *out = NULL;
   if (bytes.size == 0) return bd_fail(err, BD_INVALID, "%s: is empty: fetch the model again", path);
   if (bytes.size > INT32_MAX)
-    return bd_fail(err, BD_INVALID, "%s: larger than 2 GiB, which no protobuf file can be", path);
+    return bd_fail(
+        err, BD_INVALID,
+        "%s: larger than 2 GiB, the most that an ONNX file holds: save it with external data",
+        path);
   guard watch = {.arena = arena, .limit = SIZE_MAX};
   if (bytes.size < (SIZE_MAX - FREE_BYTES) / GROWTH) watch.limit = GROWTH * bytes.size + FREE_BYTES;
   *out = unpack_light(&watch, bytes);

@@ -2,6 +2,8 @@
 
 #include "core/model/decode.h"
 
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 // Subgraphs nested in one another. Protobuf's own readers stop at 33.
@@ -279,13 +281,45 @@ static bool finish(bd_found *found, const layer_draft *draft, const walker *walk
   return list_users(layer, draft, walk->arena);
 }
 
+static uintptr_t address_of(const bd_found *found) {
+  return (uintptr_t)found->value->stored.tensor;
+}
+
+static int by_address(const void *a, const void *b) {
+  uintptr_t left = address_of(*(bd_found *const *)a), right = address_of(*(bd_found *const *)b);
+  return (left > right) - (left < right);
+}
+
+static bool list_stored(bd_layers *layers, bd_arena *arena) {
+  layers->by_proto = bd_arena_take(arena, (size_t)layers->count, sizeof(bd_found *));
+  if (!layers->by_proto) return false;
+  for (int i = 0; i < layers->count; i++) {
+    bd_found *found = &layers->items[i];
+    if (!found->shown.refused && found->value->stored.tensor)
+      layers->by_proto[layers->stored++] = found;
+  }
+  qsort(layers->by_proto, (size_t)layers->stored, sizeof(bd_found *), by_address);
+  return true;
+}
+
+int bd_layers_of(const bd_layers *layers, const Onnx__TensorProto *tensor) {
+  bd_value value = {.stored = {.tensor = tensor}};
+  bd_found wanted = {.value = &value}, *key = &wanted;
+  bd_found **at = bsearch(&key, layers->by_proto, (size_t)layers->stored, sizeof key, by_address);
+  return at ? (int)(*at - layers->items) : -1;
+}
+
+void bd_layers_close(bd_layers *layers) {
+  bd_names_clear(&layers->names);
+}
+
 static bool finish_all(const walker *walk, bd_layers *out) {
   out->nodes = walk->nodes;
   out->items = bd_arena_take(walk->arena, (size_t)walk->count, sizeof *out->items);
   if (!out->items) return false;
   for (const layer_draft *each = walk->drafts; each; each = each->next)
     if (!finish(&out->items[out->count++], each, walk)) return false;
-  return bd_layers_name(out, walk->arena);
+  return bd_layers_name(out, walk->arena) && list_stored(out, walk->arena);
 }
 
 bd_status bd_layers_find(const Onnx__GraphProto *graph, const bd_external *external,

@@ -16,7 +16,10 @@ typedef struct bd_found {
 typedef struct bd_layers {
   bd_found *items;
   int count;
-  int nodes; // of all graphs
+  int nodes;           // of all graphs
+  bd_names names;      // tensor → bd_found
+  bd_found **by_proto; // those that a tensor of the file stores, by its address
+  int stored;
 } bd_layers;
 
 // Walks the main graph and its subgraphs, once external data is attached. Everything is taken from
@@ -24,8 +27,14 @@ typedef struct bd_layers {
 bd_status bd_layers_find(const Onnx__GraphProto *graph, const bd_external *external,
                          bd_arena *arena, const char *path, bd_layers *out, bd_error *err);
 
-// Gives every layer a name of its own: its tensor's, with `node/branch/` in front where it stands
-// in a subgraph and another layer has the same. False without memory.
+// Forgets the names; the rest is the arena's.
+void bd_layers_close(bd_layers *layers);
+
+// The layer whose values that tensor of the file holds, or -1.
+int bd_layers_of(const bd_layers *layers, const Onnx__TensorProto *tensor);
+
+// Gives every layer a name of its own, kept in layers->names: its tensor's, with `node/branch/` in
+// front where it stands in a subgraph and another layer has the same. False without memory.
 bool bd_layers_name(bd_layers *layers, bd_arena *arena);
 
 #endif

@@ -69,6 +69,7 @@ bd_status bd_model_open(const char *path, bd_model **out, bd_error *err) {
 void bd_model_close(bd_model *model) {
   if (!model) return;
   bd_weights_unload(model);
+  bd_layers_close(&model->layers);
   bd_external_close(&model->external);
   bd_source_close(&model->source);
   bd_arena_free(model->arena);
@@ -97,10 +98,13 @@ const Onnx__TensorProto *bd_model_layer_proto(const bd_model *model, int layer) 
   return stored ? found->value->stored.tensor : NULL;
 }
 
+int bd_model_layer_of(const bd_model *model, const Onnx__TensorProto *tensor) {
+  return bd_layers_of(&model->layers, tensor);
+}
+
 int bd_model_find(const bd_model *model, const char *tensor) {
-  for (int i = 0; i < model->layers.count; i++)
-    if (strcmp(model->layers.items[i].shown.tensor, tensor) == 0) return i;
-  return -1;
+  const bd_found *found = bd_names_get(&model->layers.names, tensor);
+  return found ? (int)(found - model->layers.items) : -1;
 }
 
 int bd_model_nearest(const bd_model *model, const char *tensor) {

@@ -29,6 +29,7 @@ typedef enum bd_dtype { BD_FLOAT32, BD_FLOAT16, BD_BFLOAT16, BD_FLOAT64 } bd_dty
 const char *bd_dtype_name(bd_dtype type);
 
 // Strings belong to the model. Names are verbatim: escape them (base/text.h) before showing them.
+// The layer's own is valid UTF-8: bytes that are not stand in it as \xNN.
 typedef struct bd_layer {
   const char *tensor; // the initializer's or the Constant's output name; in a subgraph with
                       // `node/branch/` in front only where it clashes. Unique in the model.

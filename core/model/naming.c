@@ -1,5 +1,7 @@
 #include "core/model/layers.h"
 
+#include "core/base/text.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -40,6 +42,15 @@ static bool take(bd_found *found, int index, const char *name, bd_names *taken) 
   return true;
 }
 
+// The name as files may hold it: ONNX's strings are UTF-8, but a hostile file's need not be.
+static const char *valid_name(const char *name, bd_arena *arena) {
+  size_t length = bd_text_valid(NULL, name);
+  if (length == strlen(name)) return name;
+  char *valid = bd_arena_take(arena, length + 1, 1);
+  if (valid) bd_text_valid(valid, name);
+  return valid;
+}
+
 static bool name_all(bd_layers *layers, const bd_names *counts, bd_names *taken) {
   // Names that stay verbatim come first, so that none of them has to give way.
   for (int pass = 0; pass < 2; pass++)
@@ -49,15 +60,16 @@ static bool name_all(bd_layers *layers, const bd_names *counts, bd_names *taken)
       if (longer != (pass == 1)) continue;
       const char *name = found->value->name;
       if (longer) name = full_name(found->value->scope, name, taken->arena);
+      if (name) name = valid_name(name, taken->arena);
       if (!take(found, i, name, taken)) return false;
     }
   return true;
 }
 
 bool bd_layers_name(bd_layers *layers, bd_arena *arena) {
-  bd_names counts = {arena, NULL}, taken = {arena, NULL};
-  bool done = count_names(layers, &counts) && name_all(layers, &counts, &taken);
+  bd_names counts = {arena, NULL};
+  layers->names.arena = arena;
+  bool done = count_names(layers, &counts) && name_all(layers, &counts, &layers->names);
   bd_names_clear(&counts);
-  bd_names_clear(&taken);
   return done;
 }

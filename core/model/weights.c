@@ -1,7 +1,10 @@
 #include "core/model/weights.h"
 
 #include "core/model/pages.h"
+#include "core/model/proto.h"
 #include "core/model/state.h"
+
+#include <stdlib.h>
 
 static size_t bytes_of(const bd_values *values) {
   return values->count * bd_dtype_size(values->type);
@@ -62,6 +65,42 @@ static bd_status values_of(const bd_model *model, int layer, bd_values *values, 
   void *kept = atomic_load(&model->loaded[layer]);
   if (!kept) return load(model, layer, values, err);
   values->data = kept;
+  return BD_OK;
+}
+
+// A copy of what a file holds at a place.
+static bd_status copy_out(const bd_source *file, const ProtobufCBinaryData *place, void **owned,
+                          bd_error *err) {
+  *owned = malloc(place->len + 1);
+  if (!*owned) return bd_fail_memory(err, file->path);
+  bd_status status = bd_source_read(file, place->data, place->len, *owned, err);
+  if (status == BD_OK) return BD_OK;
+  free(*owned);
+  *owned = NULL;
+  return status;
+}
+
+bd_status bd_model_raw(const bd_model *model, const Onnx__TensorProto *tensor, const void **data,
+                       void **owned, bd_error *err) {
+  const ProtobufCBinaryData *place = &tensor->raw_data;
+  int layer = bd_model_layer_of(model, tensor);
+  bool inside = bd_source_holds(&model->source, place->data);
+  *owned = NULL;
+  *data = place->data;
+  if (bd_is_external(tensor) && !tensor->has_raw_data)
+    return bd_fail(err, BD_INVALID, "tensor %s: %s", bd_said(tensor->name),
+                   bd_external_why(&model->external, tensor));
+  if (inside && layer >= 0) {
+    bd_values values;
+    BD_TRY(values_of(model, layer, &values, owned, err));
+    *data = values.data;
+    return BD_OK;
+  }
+  const bd_source *file =
+      inside ? &model->source : bd_external_source(&model->external, place->data);
+  if (!file) return BD_OK; // decoded
+  BD_TRY(copy_out(file, place, owned, err));
+  *data = *owned;
   return BD_OK;
 }
 

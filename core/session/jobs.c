@@ -4,8 +4,10 @@
 #include "core/session/internal.h"
 
 #include "core/base/memory.h"
+#include "core/base/text.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -345,7 +347,18 @@ static void check_dropped(void *arg) {
 // Under a ceiling on memory libonnx would print its own troubles: it gets room or is not asked.
 enum { CHECK_ROOM = 256 << 20 };
 
+static void say_unchecked(bd_session *session) {
+  char room[32], text[256];
+  snprintf(text, sizeof text,
+           "not checked by ONNX's checker: it gets %s, and less is left below --memory",
+           bd_text_bytes(room, sizeof room, CHECK_ROOM));
+  bd_session_say(session, text);
+}
+
 void bd_jobs_check_model(bd_session *session) {
-  if (bd_memory_left() < CHECK_ROOM) return;
+  if (bd_memory_left() < CHECK_ROOM) {
+    say_unchecked(session);
+    return;
+  }
   bd_pool_submit(session->pool, (bd_task){check, check_dropped, session, 1});
 }

@@ -264,6 +264,57 @@ def test_both_files_or_none():
         assert os.listdir(o) == ["taken.onnx"]
 
 
+DATA = os.path.join(os.path.dirname(SAMPLE), "fashion_x.npy")
+LABELS = os.path.join(os.path.dirname(SAMPLE), "fashion_y.npy")
+
+
+def outputs(path, *arguments):
+    with folder() as d:
+        out = os.path.join(d, "out.npz")
+        code, _, err = run("run", path, "--data", DATA, "-o", out, "--limit", "20", *arguments)
+        assert code == 0, err
+        with np.load(out) as arrays:
+            return {name: arrays[name] for name in arrays}
+
+
+def test_it_runs_as_inside():
+    want = outputs(SAMPLE)
+    score = run_json("eval", SAMPLE, "--data", DATA, "--labels", LABELS, "--bits", "3", "--limit", "50", "--json")
+    for one in (False, True):
+        with folder() as d:
+            path = outside(d, one=one)
+            got = outputs(path)
+            assert list(got) == list(want) and all((got[k] == want[k]).all() for k in want)
+            mine = run_json("eval", path, "--data", DATA, "--labels", LABELS, "--bits", "3", "--limit", "50", "--json")
+            assert {**mine, "seconds": 0} == {**score, "seconds": 0}
+            os.remove(os.path.join(d, "outside.onnx.weights" if one else "block5.pw.weight"))
+            refused(2, "run", path, "--data", DATA, "-o", os.path.join(d, "out.npz"), says=("tensor", "data file", "is not there"))
+
+
+def test_small_values_and_constants_run_from_data_files():
+    a, b, k, flag = values(4, 3), values(3), values(3, 2), np.array([1, 0], np.int64)
+    with folder() as d:
+        put(os.path.join(d, "w.bin"), b"123", a, b, k, flag)  # aligned for nothing
+        x = os.path.join(d, "x.npy")
+        np.save(x, values(5, 4))
+        nodes = [helper.make_node("MatMul", ["x", "a"], ["xa"]), helper.make_node("Add", ["xa", "b"], ["xab"]),
+                 helper.make_node("Constant", [], ["k"], value=stored("", k, "w.bin", 3 + a.nbytes + b.nbytes, k.nbytes)),
+                 helper.make_node("MatMul", ["xab", "k"], ["y0"]),
+                 helper.make_node("Gather", ["y0", "flag"], ["y"], axis=1)]
+        tensors = [stored("a", a, "w.bin", 3, a.nbytes), stored("b", b, "w.bin", 3 + a.nbytes, b.nbytes),
+                   stored("flag", flag, "w.bin", 3 + a.nbytes + b.nbytes + k.nbytes)]
+        port = helper.make_tensor_value_info
+        graph = helper.make_graph(nodes, "g", [port("x", TensorProto.FLOAT, ["N", 4])],
+                                  [port("y", TensorProto.FLOAT, ["N", 2])], tensors)
+        path, out = os.path.join(d, "m.onnx"), os.path.join(d, "out.npz")
+        with open(path, "wb") as f:
+            f.write(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7).SerializeToString())
+        assert run("run", path, "--data", x, "-o", out)[0] == 0
+        want = ((np.load(x) @ a + b) @ k)[:, ::-1]
+        with np.load(out) as arrays:
+            assert np.allclose(arrays["y"], want, rtol=1e-5, atol=1e-6)
+
+
 def test_other_data_is_another_model():
     with folder() as d:
         path = outside(d)

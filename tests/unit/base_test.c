@@ -151,6 +151,24 @@ static void json_errors_say_where(void **state) {
   cJSON_Delete(json);
 }
 
+static void json_is_valid_and_tame(void **state) {
+  (void)state;
+  cJSON *object = cJSON_CreateObject();
+  cJSON_AddStringToObject(object, "bad\xff",
+                          "\x80"
+                          "a\xc3");
+  cJSON_AddStringToObject(object, "good", "größe\x1b\x7f\xc2\x9b[2J\xe2\x80\xae");
+  char *text = bd_json_text(object, false);
+  assert_string_equal(text, "{\"bad\\\\xFF\":\"\\\\x80a\\\\xC3\","
+                            "\"good\":\"größe\\u001b\\u007F\\u009B[2J\\u202E\"}");
+  cJSON *again = cJSON_Parse(text);
+  assert_string_equal(bd_json_string(again, "good", ""), bd_json_string(object, "good", "?"));
+  assert_string_equal(bd_json_string(again, "bad\\xFF", ""), "\\x80a\\xC3");
+  cJSON_free(text);
+  cJSON_Delete(again);
+  cJSON_Delete(object);
+}
+
 static void hashes(void **state) {
   (void)state;
   char hex[65];
@@ -243,6 +261,7 @@ int main(void) {
       cmocka_unit_test(files_whole_or_not),
       cmocka_unit_test(file_errors_say_what),
       cmocka_unit_test(json_errors_say_where),
+      cmocka_unit_test(json_is_valid_and_tame),
       cmocka_unit_test(hashes),
       cmocka_unit_test(random_numbers),
       cmocka_unit_test(pool_orders_and_cancels),

@@ -1,5 +1,6 @@
 // The engine from inside: replaced weights, runs that go on in the middle, convolutions against a
 // naive twin, memory.
+#include "core/base/file.h"
 #include "core/base/rng.h"
 #include "core/engine/conv.h"
 #include "core/engine/dnnl.h"
@@ -12,6 +13,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -262,6 +264,30 @@ static void test_the_ceiling_holds(void **state) {
 
 // --- metrics -------------------------------------------------------------------------------------
 
+// A map of the file would end the program by SIGBUS here.
+static void test_a_model_cut_short_while_open(void **state) {
+  (void)state;
+  char path[] = "/tmp/bitdial-engine-XXXXXX", *bytes;
+  size_t size;
+  bd_error err;
+  bd_model *model;
+  bd_engine *engine;
+  bd_tensor input;
+  int fd = mkstemp(path);
+  assert_true(fd >= 0);
+  assert_int_equal(bd_file_read(sample, 64 << 20, &bytes, &size, &err), BD_OK);
+  assert_int_equal(write(fd, bytes, size), size);
+  free(bytes);
+  assert_int_equal(bd_model_open(path, &model, &err), BD_OK);
+  bd_tensor_shape(&input, BD_TYPE_FLOAT, 4, (const int64_t[]){1, 1, 28, 28});
+  assert_int_equal(ftruncate(fd, 100), 0);
+  assert_int_equal(bd_engine_compile(model, &input, NULL, &engine, &err), BD_FAILED);
+  assert_non_null(strstr(err.text, "changed"));
+  bd_model_close(model);
+  close(fd);
+  unlink(path);
+}
+
 static void test_metrics(void **state) {
   (void)state;
   const float logits[] = {1, 3, 2, 3, 0, -1, -2}, probabilities[] = {0.5f, 0.25f, 0.25f};
@@ -309,6 +335,7 @@ int main(void) {
       cmocka_unit_test(test_a_layer_shows_its_own_output),
       cmocka_unit_test(test_buffers_are_shared),
       cmocka_unit_test(test_the_ceiling_holds),
+      cmocka_unit_test(test_a_model_cut_short_while_open),
       cmocka_unit_test(test_metrics),
       cmocka_unit_test(test_conversions_saturate_and_wrap),
   };
