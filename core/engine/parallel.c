@@ -9,7 +9,7 @@ typedef struct shared {
   atomic_llong next;
   atomic_bool stop;
   const bd_cancel *cancel;
-  bd_each each;
+  bd_each_number each;
   void *arg;
   pthread_mutex_t lock; // of the failure
   bd_status status;
@@ -60,8 +60,8 @@ static void run_all(worker *workers, int threads) {
     if (workers[i].started) pthread_join(workers[i].thread, NULL);
 }
 
-bd_status bd_for_each(int64_t count, int threads, const bd_cancel *cancel, bd_each each, void *arg,
-                      bd_error *err) {
+bd_status bd_for_each(int64_t count, int threads, const bd_cancel *cancel, bd_each_number each,
+                      void *arg, bd_error *err) {
   shared all = {.count = count, .cancel = cancel, .each = each, .arg = arg};
   if (threads > count) threads = count > 1 ? (int)count : 1;
   worker *workers = calloc((size_t)threads, sizeof *workers);
