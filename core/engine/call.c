@@ -42,11 +42,11 @@ bd_status bd_out(bd_call *call, int index, bd_type type, int rank, const int64_t
   if (index >= call->out_count || !call->out[index]) return BD_OK;
   bd_tensor *out = call->out[index];
   void *data = out->data; // planned memory stays
-  int block = out->block;
+  bool last = out->last;
   if (!bd_tensor_shape(out, type, rank, dims))
     return bd_bad(call, "its output %s would have an impossible shape",
                   bd_said(call->node->output[index]));
-  out->block = block;
+  out->last = last;
   out->data = data;
   size_t bytes = bd_tensor_bytes(out);
   if (bytes <= call->limit) return BD_OK;

@@ -22,7 +22,7 @@ typedef struct bd_fusion {
   float alpha, beta;
 } bd_fusion;
 
-// The geometry of a Conv or ConvTranspose (shapes of its inputs known); blocks are 0.
+// The geometry of a Conv or ConvTranspose (shapes of its inputs known); row-major.
 bd_status bd_conv_shape_of(const bd_call *call, bd_conv_shape *shape);
 
 typedef struct bd_conv bd_conv;

@@ -119,17 +119,16 @@ static void md_drop(md_owned *md) {
 #endif
 }
 
-static dnnl_format_tag_t tag_of(int spatial, int block) {
-  if (block == 16) return spatial == 2 ? dnnl_nChw16c : dnnl_nCdhw16c;
-  if (block == 8) return spatial == 2 ? dnnl_nChw8c : dnnl_nCdhw8c;
+static dnnl_format_tag_t tag_of(int spatial, bool last) {
+  if (last) return spatial == 2 ? dnnl_nhwc : dnnl_ndhwc;
   return spatial == 2 ? dnnl_nchw : dnnl_ncdhw;
 }
 
 static bool activations_md(md_owned *md, const bd_conv_shape *shape, bool out) {
   dnnl_dims_t dims = {shape->batch, out ? shape->out_channels : shape->in_channels};
   memcpy(dims + 2, out ? shape->out : shape->in, (size_t)shape->spatial * sizeof *dims);
-  int block = out ? shape->out_block : shape->in_block;
-  return md_make(md, shape->spatial + 2, dims, tag_of(shape->spatial, block));
+  bool last = out ? shape->out_last : shape->in_last;
+  return md_make(md, shape->spatial + 2, dims, tag_of(shape->spatial, last));
 }
 
 // The weights as ONNX stores them, or (any) as the convolution likes them best.
@@ -385,10 +384,6 @@ bool bd_dnnl_conv_run(const bd_dnnl_conv *conv, const float *in, const void *pac
   void *const data[] = {(void *)(uintptr_t)in, (void *)(uintptr_t)packed,
                         conv->shape.bias ? (void *)(uintptr_t)bias : NULL, out, scratch};
   return execute(conv->primitive, ARGUMENTS_MAX, kinds, mds, data);
-}
-
-int bd_dnnl_block(void) {
-  return __builtin_cpu_supports("avx512f") ? 16 : __builtin_cpu_supports("sse4.1") ? 8 : 0;
 }
 
 // --- the rest ------------------------------------------------------------------------------------

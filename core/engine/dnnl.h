@@ -36,8 +36,8 @@ typedef struct bd_conv_shape {
   int spatial;
   int64_t batch, in_channels, out_channels, groups;
   int64_t in[3], out[3], kernel[3], stride[3], dilation[3], low[3], high[3]; // low, high: padding
-  bool transposed;         // weights are then in × out/groups × kernel
-  int in_block, out_block; // 0: plain; otherwise channels are blocked by it
+  bool transposed;        // weights are then in × out/groups × kernel
+  bool in_last, out_last; // channels stand last
   bool bias;
   bool sum; // add to what the output holds
   bd_eltwise eltwise;
@@ -46,8 +46,6 @@ typedef struct bd_conv_shape {
 
 typedef struct bd_dnnl_conv bd_dnnl_conv; // immutable; any thread may run it
 
-// How many channels make a block on this processor; 0: blocking does not pay.
-int bd_dnnl_block(void);
 // NULL where oneDNN has no implementation. *fast: it has better than its reference one.
 bd_dnnl_conv *bd_dnnl_conv_new(const bd_conv_shape *shape, bool *fast);
 void bd_dnnl_conv_free(bd_dnnl_conv *conv);

@@ -1,5 +1,5 @@
-// Which activations have their channels in blocks, as oneDNN's convolutions like them, and where
-// they are put in order again. Primitives are made here, because they decide.
+// Which activations have their channels last, as oneDNN's convolutions like them, and where they
+// are put in order again. Primitives are made here, because they decide.
 #include "core/engine/plan.h"
 
 #include "core/model/decode.h"
@@ -11,7 +11,6 @@ typedef struct layouter {
   bd_engine *engine;
   int *twins; // slot → the same tensor in the other layout, made earlier in this block; or -1
   int twin_count;
-  int block; // channels in a block
   bd_error *err;
 } layouter;
 
@@ -21,54 +20,49 @@ static int64_t spatial_size(const bd_tensor *tensor) {
   return bd_dims_product(tensor->dims, 2, tensor->rank);
 }
 
-static void to_blocks(const bd_tensor *from, bd_tensor *to) {
-  const float *in = from->data;
-  float *out = to->data;
-  int64_t channels = from->dims[1], size = spatial_size(from), b = to->block;
-  for (int64_t n = 0; n < from->dims[0]; n++)
-    for (int64_t c = 0; c < channels; c += b, out += size * b)
-      for (int64_t k = 0; k < b; k++) {
-        const float *row = in + (n * channels + c + k) * size;
-        for (int64_t i = 0; i < size; i++)
-          out[i * b + k] = c + k < channels ? row[i] : 0;
-      }
+enum { TILE = 16 }; // rows and columns that are exchanged while they are near
+
+static void transpose(const float *in, int64_t rows, int64_t columns, float *out) {
+  for (int64_t top = 0; top < rows; top += TILE)
+    for (int64_t left = 0; left < columns; left += TILE)
+      for (int64_t c = left; c < columns && c < left + TILE; c++)
+        for (int64_t r = top; r < rows && r < top + TILE; r++)
+          out[c * rows + r] = in[r * columns + c];
 }
 
-static void from_blocks(const bd_tensor *from, bd_tensor *to) {
+// Into the layout that `to` has.
+static void put_in_order(const bd_tensor *from, bd_tensor *to) {
   const float *in = from->data;
   float *out = to->data;
-  int64_t channels = from->dims[1], size = spatial_size(from), b = from->block;
-  for (int64_t n = 0; n < from->dims[0]; n++)
-    for (int64_t c = 0; c < channels; c += b, in += size * b)
-      for (int64_t k = 0; k < b && c + k < channels; k++) {
-        float *row = out + (n * channels + c + k) * size;
-        for (int64_t i = 0; i < size; i++)
-          row[i] = in[i * b + k];
-      }
+  int64_t channels = from->dims[1], size = spatial_size(from);
+  for (int64_t n = 0; n < from->dims[0]; n++) {
+    int64_t at = n * channels * size;
+    if (to->last)
+      transpose(in + at, channels, size, out + at);
+    else
+      transpose(in + at, size, channels, out + at);
+  }
 }
 
 static bd_status run_reorder(bd_call *call) {
-  if (call->out[0]->block)
-    to_blocks(call->in[0], call->out[0]);
-  else
-    from_blocks(call->in[0], call->out[0]);
+  put_in_order(call->in[0], call->out[0]);
   return BD_OK;
 }
 
 static const bd_op reorder = {.name = "(layout)", .run = run_reorder, .least = 1, .most = 1};
 
 void bd_tensor_plain(const bd_tensor *from, bd_tensor *to) {
-  from_blocks(from, to);
+  put_in_order(from, to);
 }
 
 // The slot's tensor in a layout: itself, a twin that is there, or a new one, put in order by a step
 // before `at` (which then moves on).
-static bd_status in_layout(layouter *l, bd_block *block, int slot, int wanted, int *at, int *out) {
+static bd_status in_layout(layouter *l, bd_block *block, int slot, bool wanted, int *at, int *out) {
   bd_engine *engine = l->engine;
   *out = slot;
-  if (engine->tensors[slot].block == wanted) return BD_OK;
+  if (engine->tensors[slot].last == wanted) return BD_OK;
   int twin = slot < l->twin_count ? l->twins[slot] : -1;
-  if (twin >= 0 && engine->tensors[twin].block == wanted) {
+  if (twin >= 0 && engine->tensors[twin].last == wanted) {
     *out = twin;
     return BD_OK;
   }
@@ -79,7 +73,7 @@ static bd_status in_layout(layouter *l, bd_block *block, int slot, int wanted, i
   (*at)++;
   engine->tensors[twin] = engine->tensors[slot];
   engine->tensors[twin].data = NULL;
-  engine->tensors[twin].block = wanted;
+  engine->tensors[twin].last = wanted;
   engine->slots[twin].shaped = true;
   step->in[0] = slot;
   step->out[0] = twin;
@@ -88,7 +82,7 @@ static bd_status in_layout(layouter *l, bd_block *block, int slot, int wanted, i
   return BD_OK;
 }
 
-static bd_status all_in_layout(layouter *l, bd_block *block, bd_step *step, int wanted, int *at) {
+static bd_status all_in_layout(layouter *l, bd_block *block, bd_step *step, bool wanted, int *at) {
   for (int i = 0; i < step->in_count; i++) {
     if (step->in[i] < 0 || !l->engine->slots[step->in[i]].shaped) continue;
     if (wanted && l->engine->slots[step->in[i]].constant) continue;
@@ -99,13 +93,7 @@ static bd_status all_in_layout(layouter *l, bd_block *block, bd_step *step, int 
 
 // --- convolutions --------------------------------------------------------------------------------
 
-static bool blockable(const bd_conv_shape *s, int b) {
-  if (s->groups == 1) return true;
-  if (s->groups == s->in_channels && s->groups == s->out_channels) return true;
-  return s->in_channels / s->groups % b == 0 && s->out_channels / s->groups % b == 0;
-}
-
-// A primitive for the step: blocked where it pays.
+// A primitive for the step: channels last where it pays.
 static bd_conv *choose(const layouter *l, const bd_step *step, bd_conv_shape *shape) {
   const bd_fusion *fusion = step->fusion;
   shape->bias |= l->engine->slots[step->in[1]].soft; // a shift may be added to a layer's output
@@ -116,14 +104,13 @@ static bd_conv *choose(const layouter *l, const bd_step *step, bd_conv_shape *sh
     shape->alpha = fusion->alpha;
     shape->beta = fusion->beta;
   }
-  bool fast = false, small_input = shape->in_channels < 8 && shape->groups == 1;
-  if (l->block && blockable(shape, l->block) && !shape->transposed) {
-    shape->in_block = small_input ? 0 : l->block;
-    shape->out_block = l->block;
+  bool fast = false;
+  if (!shape->transposed) {
+    shape->in_last = shape->out_last = true;
     bd_conv *conv = bd_conv_make(shape, &fast);
     if (conv && fast) return conv;
     bd_conv_free(conv);
-    shape->in_block = shape->out_block = 0;
+    shape->in_last = shape->out_last = false;
   }
   return bd_conv_make(shape, NULL);
 }
@@ -148,61 +135,59 @@ static bd_status lay_conv(layouter *l, bd_block *block, bd_step *step, int *at) 
   step->state = conv;
   if (!conv && step->fusion && (step->fusion->affine_count || step->fusion->sum))
     return bd_bad(&call, "oneDNN has no such convolution");
-  BD_TRY(in_layout(l, block, step->in[0], conv ? shape.in_block : 0, at, &step->in[0]));
+  BD_TRY(in_layout(l, block, step->in[0], conv && shape.in_last, at, &step->in[0]));
   if (step->fusion && step->fusion->sum) {
     int *sum = &step->in[step->fusion->sum];
-    BD_TRY(in_layout(l, block, *sum, shape.out_block, at, sum));
+    BD_TRY(in_layout(l, block, *sum, shape.out_last, at, sum));
   }
-  engine->tensors[step->out[0]].block = conv ? shape.out_block : 0;
+  engine->tensors[step->out[0]].last = conv && shape.out_last;
   return BD_OK;
 }
 
 // --- the others ----------------------------------------------------------------------------------
 
-// The block that an elementwise step's inputs have, if they are of one shape; else 0.
-static int common_block(const layouter *l, const bd_step *step) {
+// Do an elementwise step's inputs, if they are of one shape, have their channels last?
+static bool common_last(const layouter *l, const bd_step *step) {
   const bd_engine *engine = l->engine;
   const bd_tensor *out = &engine->tensors[step->out[0]];
-  int block = 0;
+  bool last = false;
   for (int i = 0; i < step->in_count; i++) {
     if (step->in[i] < 0) continue;
     const bd_tensor *in = &engine->tensors[step->in[i]];
     if (engine->slots[step->in[i]].constant && in->count == 1 && i > 0) continue; // a number
-    if (engine->slots[step->in[i]].constant || !bd_tensor_same_shape(in, out)) return 0;
-    if (in->block) block = in->block;
+    if (engine->slots[step->in[i]].constant || !bd_tensor_same_shape(in, out)) return false;
+    last |= in->last;
   }
-  return out->type == BD_TYPE_FLOAT ? block : 0;
+  return out->type == BD_TYPE_FLOAT && last;
 }
 
-static int concat_block(const layouter *l, const bd_step *step) {
+static bool concat_last(const layouter *l, const bd_step *step) {
   const bd_engine *engine = l->engine;
   bd_call call = {.node = step->node};
   int64_t axis = bd_attr_int(&call, "axis", 1);
-  int rank = engine->tensors[step->out[0]].rank, block = 0, blocked = 0;
-  if (axis != 1 && axis != 1 - rank) return 0;
+  int rank = engine->tensors[step->out[0]].rank, last = 0;
+  if (axis != 1 && axis != 1 - rank) return false;
   for (int i = 0; i < step->in_count; i++) {
-    const bd_tensor *in = &engine->tensors[step->in[i]];
-    if (engine->slots[step->in[i]].constant || in->dims[1] % l->block) return 0;
-    if (in->block) block = in->block;
-    blocked += in->block != 0;
+    if (engine->slots[step->in[i]].constant) return false;
+    last += engine->tensors[step->in[i]].last;
   }
-  return 2 * blocked >= step->in_count ? block : 0;
+  return last > 0 && 2 * last >= step->in_count;
 }
 
-static int wanted_block(const layouter *l, const bd_step *step) {
-  if (step->dynamic || step->in_count < 1 || step->in[0] < 0 || step->out[0] < 0) return 0;
+static bool wants_last(const layouter *l, const bd_step *step) {
+  if (step->dynamic || step->in_count < 1 || step->in[0] < 0 || step->out[0] < 0) return false;
   switch (step->op->layout) {
   case BD_LAYOUT_FOLLOW:
-    return common_block(l, step);
+    return common_last(l, step);
   case BD_LAYOUT_CONCAT:
-    return concat_block(l, step);
+    return concat_last(l, step);
   case BD_LAYOUT_POOL:
-    if (step->out_count > 1 && step->out[1] >= 0) return 0; // positions count row-major
-    return l->engine->tensors[step->in[0]].block;
+    if (step->out_count > 1 && step->out[1] >= 0) return false; // positions count row-major
+    return l->engine->tensors[step->in[0]].last;
   case BD_LAYOUT_ENTRY:
-    return l->engine->tensors[step->in[0]].block;
+    return l->engine->tensors[step->in[0]].last;
   default:
-    return 0;
+    return false;
   }
 }
 
@@ -225,17 +210,16 @@ static bd_status lay_inner(layouter *l, bd_block *block) {
 
 static bd_status lay_step(layouter *l, bd_block *block, bd_step *step, int *at) {
   if (step->blocks[0]) {
-    BD_TRY(all_in_layout(l, block, step, 0, at));
+    BD_TRY(all_in_layout(l, block, step, false, at));
     for (int k = 0; k < 2 && step->blocks[k]; k++)
       BD_TRY(lay_inner(l, step->blocks[k]));
     return BD_OK;
   }
   if (step->op->layout == BD_LAYOUT_CONV && !step->dynamic && step->out[0] >= 0)
     return lay_conv(l, block, step, at);
-  int wanted = wanted_block(l, step);
+  bool wanted = wants_last(l, step);
   BD_TRY(all_in_layout(l, block, step, wanted, at));
-  if (wanted && step->op->layout != BD_LAYOUT_ENTRY)
-    l->engine->tensors[step->out[0]].block = wanted;
+  if (wanted && step->op->layout != BD_LAYOUT_ENTRY) l->engine->tensors[step->out[0]].last = true;
   return BD_OK;
 }
 
@@ -244,12 +228,12 @@ static bd_status lay_block(layouter *l, bd_block *block) {
     BD_TRY(lay_step(l, block, block->steps[i], &i));
   for (int i = 0; i < block->output_count; i++) {
     int end = block->count;
-    BD_TRY(in_layout(l, block, block->outputs[i], 0, &end, &block->outputs[i]));
+    BD_TRY(in_layout(l, block, block->outputs[i], false, &end, &block->outputs[i]));
   }
   return BD_OK;
 }
 
 bd_status bd_plan_layout(bd_engine *engine, bd_error *err) {
-  layouter l = {.engine = engine, .block = bd_dnnl_block(), .err = err};
+  layouter l = {.engine = engine, .err = err};
   return lay_inner(&l, &engine->main);
 }

@@ -4,11 +4,11 @@
 
 #include "core/engine/call.h"
 
-// How an operator takes activations whose channels are blocked (bd_tensor.block).
+// How an operator takes activations whose channels stand last (bd_tensor.last).
 typedef enum bd_layout {
   BD_LAYOUT_PLAIN,  // not at all
   BD_LAYOUT_FOLLOW, // element by element: all inputs of one shape in one layout, the output alike
-  BD_LAYOUT_CONCAT, // the same where it joins channels and no block is cut
+  BD_LAYOUT_CONCAT, // the same where it joins channels
   BD_LAYOUT_POOL,   // the output has the input's
   BD_LAYOUT_ENTRY,  // takes any, leaves none (global pooling)
   BD_LAYOUT_CONV,   // chooses

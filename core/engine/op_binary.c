@@ -163,9 +163,8 @@ static bd_status combine(const bd_call *call, const binary *self, const bd_tenso
   work.z = direct ? out->data : bd_take(call, out->count + 1, 8);
   if (!work.x || !work.y || !work.z) return bd_no_memory(call);
   bd_walk walk;
-  if (out->block) {
-    int64_t count = (int64_t)(bd_tensor_bytes(out) / sizeof(float));
-    walk = (bd_walk){.rank = 1, .tensors = 2, .dims = {count}};
+  if (out->last) {
+    walk = (bd_walk){.rank = 1, .tensors = 2, .dims = {out->count}};
     walk.strides[0][0] = x->count == 1 ? 0 : 1;
     walk.strides[1][0] = y->count == 1 ? 0 : 1;
   } else {
@@ -179,9 +178,7 @@ static bd_status combine(const bd_call *call, const binary *self, const bd_tenso
 static bd_status run_with(bd_call *call, const binary *self) {
   bd_tensor second = old_second(call);
   if (!call->out[0]) return BD_OK;
-  BD_TRY(combine(call, self, bd_in(call, 0), &second, call->out[0]));
-  bd_tensor_clear_padding(call->out[0]);
-  return BD_OK;
+  return combine(call, self, bd_in(call, 0), &second, call->out[0]);
 }
 
 static bd_status run(bd_call *call) {

@@ -229,12 +229,13 @@ static bd_status run_concat(bd_call *call) {
   if (!out || !out->count) return BD_OK;
   BD_TRY(bd_axis(call, bd_attr_int(call, "axis", 1), out->rank, &axis));
   size_t size = bd_type_size(out->type);
-  int64_t outer = bd_dims_product(out->dims, 0, axis);
-  // Blocks of channels lie one after the other: a blocked tensor is joined like a plain one.
-  size_t row = (size_t)bd_dims_product(out->dims, axis, out->rank) * size, at = 0;
+  // Where channels stand last, it is they that are joined.
+  int64_t outer = out->last ? out->count / out->dims[1] : bd_dims_product(out->dims, 0, axis);
+  int64_t each = out->last ? 1 : bd_dims_product(out->dims, axis + 1, out->rank);
+  size_t row = (size_t)(out->dims[axis] * each) * size, at = 0;
   for (int i = 0; i < call->in_count; i++) {
     const bd_tensor *in = bd_in(call, i);
-    size_t piece = (size_t)bd_dims_product(in->dims, axis, in->rank) * size;
+    size_t piece = (size_t)(in->dims[axis] * each) * size;
     for (int64_t o = 0; o < outer && piece; o++)
       memcpy((char *)out->data + (size_t)o * row + at, (const char *)in->data + (size_t)o * piece,
              piece);

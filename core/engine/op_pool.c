@@ -35,24 +35,12 @@ static range range_at(const pool *p, int axis, int64_t out) {
 
 typedef enum pool_kind { POOL_MAX, POOL_AVERAGE, POOL_LP } pool_kind;
 
-// The compiler is kept from unrolling what it is to make one vector instruction of.
-__attribute__((always_inline)) static inline void
-take_in(const pool *p, const float *restrict v, pool_kind kind, int lanes, float *restrict so_far) {
-#pragma GCC unroll 1
-  for (int k = 0; k < lanes; k++) {
-    if (kind == POOL_MAX)
-      so_far[k] = so_far[k] > v[k] ? so_far[k] : v[k];
-    else
-      so_far[k] += kind == POOL_AVERAGE ? v[k] : powf(fabsf(v[k]), p->power);
-  }
-}
-
-// One output position: `lanes` results.
-__attribute__((always_inline)) static inline void
-pool_one(const pool *p, const float *in, const range *r, pool_kind kind, int lanes, float *out) {
-  float so_far[16];
-  for (int k = 0; k < lanes; k++)
-    so_far[k] = kind == POOL_MAX ? -INFINITY : 0;
+// One output position of `lanes` channels that lie side by side.
+__attribute__((always_inline)) static inline void pool_one(const pool *p, const float *in,
+                                                           const range *r, pool_kind kind,
+                                                           int64_t lanes, float *restrict out) {
+  for (int64_t k = 0; k < lanes; k++)
+    out[k] = kind == POOL_MAX ? -INFINITY : 0;
   for (int64_t z = r[0].from; z < r[0].to; z++)
     for (int64_t y = r[1].from; y < r[1].to; y++)
       for (int64_t x = r[2].from; x < r[2].to; x++) {
@@ -60,20 +48,24 @@ pool_one(const pool *p, const float *in, const range *r, pool_kind kind, int lan
             ((r[0].start + z * p->dilation[0]) * p->in[1] + r[1].start + y * p->dilation[1]) *
                 p->in[2] +
             r[2].start + x * p->dilation[2];
-        take_in(p, in + at * lanes, kind, lanes, so_far);
+        const float *restrict v = in + at * lanes;
+        for (int64_t k = 0; k < lanes; k++) {
+          if (kind == POOL_MAX)
+            out[k] = out[k] > v[k] ? out[k] : v[k];
+          else
+            out[k] += kind == POOL_AVERAGE ? v[k] : powf(fabsf(v[k]), p->power);
+        }
       }
   int64_t count = p->with_padding
                       ? r[0].padded * r[1].padded * r[2].padded
                       : (r[0].to - r[0].from) * (r[1].to - r[1].from) * (r[2].to - r[2].from);
   float divisor = (float)(count > 0 ? count : 1);
-  for (int k = 0; k < lanes; k++)
-    out[k] = kind == POOL_MAX       ? so_far[k]
-             : kind == POOL_AVERAGE ? so_far[k] / divisor
-                                    : powf(so_far[k], 1 / p->power);
+  for (int64_t k = 0; k < lanes && kind != POOL_MAX; k++)
+    out[k] = kind == POOL_AVERAGE ? out[k] / divisor : powf(out[k], 1 / p->power);
 }
 
 __attribute__((always_inline)) static inline void
-pool_image(const pool *p, const float *in, pool_kind kind, int lanes, float *out) {
+pool_image(const pool *p, const float *in, pool_kind kind, int64_t lanes, float *out) {
   range r[3];
   for (int64_t z = 0; z < p->out[0]; z++) {
     r[0] = range_at(p, 0, z);
@@ -87,30 +79,24 @@ pool_image(const pool *p, const float *in, pool_kind kind, int lanes, float *out
   }
 }
 
-// The compiler makes one copy for each kind and number of lanes.
-#define IMAGE(NAME, KIND, LANES)                                                                   \
-  BD_WIDEST static void NAME(const pool *p, const float *in, float *out) {                         \
-    pool_image(p, in, KIND, LANES, out);                                                           \
+// The compiler makes one copy for each kind: channels side by side, and one alone.
+#define IMAGE(NAME, KIND)                                                                          \
+  BD_WIDEST static void NAME(const pool *p, const float *in, int64_t lanes, float *out) {          \
+    if (lanes == 1)                                                                                \
+      pool_image(p, in, KIND, 1, out);                                                             \
+    else                                                                                           \
+      pool_image(p, in, KIND, lanes, out);                                                         \
   }
-IMAGE(max_1, POOL_MAX, 1)
-IMAGE(max_8, POOL_MAX, 8)
-IMAGE(max_16, POOL_MAX, 16)
-IMAGE(average_1, POOL_AVERAGE, 1)
-IMAGE(average_8, POOL_AVERAGE, 8)
-IMAGE(average_16, POOL_AVERAGE, 16)
-IMAGE(lp_1, POOL_LP, 1)
+IMAGE(pool_max, POOL_MAX)
+IMAGE(pool_average, POOL_AVERAGE)
+IMAGE(pool_lp, POOL_LP)
 
-typedef void (*image_function)(const pool *, const float *, float *);
-
-static image_function function_for(pool_kind kind, int block) {
-  if (kind == POOL_LP) return lp_1;
-  if (kind == POOL_MAX) return block == 16 ? max_16 : block == 8 ? max_8 : max_1;
-  return block == 16 ? average_16 : block == 8 ? average_8 : average_1;
+static int64_t lanes_of(const bd_tensor *tensor) {
+  return tensor->last ? tensor->dims[1] : 1;
 }
 
 static int64_t images(const bd_tensor *tensor) {
-  int64_t b = tensor->block ? tensor->block : 1;
-  return tensor->dims[0] * ((tensor->dims[1] + b - 1) / b);
+  return tensor->last ? tensor->dims[0] : tensor->dims[0] * tensor->dims[1];
 }
 
 static void take_window(pool *p, const bd_window *w) {
@@ -160,11 +146,15 @@ static bd_status run_kind(bd_call *call, pool_kind kind) {
   pool p = {.with_padding = bd_attr_int(call, "count_include_pad", 0) != 0,
             .power = (float)bd_attr_int(call, "p", 2)};
   take_window(&p, &w);
-  int64_t lanes = in->block ? in->block : 1;
+  int64_t lanes = lanes_of(in);
   int64_t size = p.in[0] * p.in[1] * p.in[2] * lanes, made = p.out[0] * p.out[1] * p.out[2] * lanes;
-  image_function function = function_for(kind, in->block);
-  for (int64_t i = 0; out && i < images(in); i++)
-    function(&p, (const float *)in->data + i * size, (float *)out->data + i * made);
+  for (int64_t i = 0; out && i < images(in); i++) {
+    const float *from = (const float *)in->data + i * size;
+    float *to = (float *)out->data + i * made;
+    if (kind == POOL_MAX) pool_max(&p, from, lanes, to);
+    if (kind == POOL_AVERAGE) pool_average(&p, from, lanes, to);
+    if (kind == POOL_LP) pool_lp(&p, from, lanes, to);
+  }
   return BD_OK;
 }
 
@@ -229,48 +219,37 @@ static bd_status infer_global(bd_call *call) {
   return bd_out(call, 0, in->type, in->rank, dims);
 }
 
-// Sums of a blocked image's channels, in double.
-static void sum_lanes(const float *in, int64_t size, int lanes, double *sums) {
-  for (int k = 0; k < lanes; k++)
-    sums[k] = 0;
-  for (int64_t i = 0; i < size; i++)
-    for (int k = 0; k < lanes; k++)
-      sums[k] += (double)in[i * lanes + k];
-}
-
-static void max_lanes(const float *in, int64_t size, int lanes, double *most) {
-  for (int k = 0; k < lanes; k++)
-    most[k] = -INFINITY;
-  for (int64_t i = 0; i < size; i++)
-    for (int k = 0; k < lanes; k++)
-      if ((double)in[i * lanes + k] > most[k]) most[k] = (double)in[i * lanes + k];
-}
-
-static void lp_lanes(const float *in, int64_t size, int lanes, double power, double *sums) {
-  for (int k = 0; k < lanes; k++)
-    sums[k] = 0;
-  for (int64_t i = 0; i < size; i++)
-    for (int k = 0; k < lanes; k++)
-      sums[k] += pow(fabs((double)in[i * lanes + k]), power);
+// What one more position adds to each channel's figure.
+BD_WIDEST static void add_position(const float *restrict in, pool_kind kind, int64_t lanes,
+                                   double power, double *restrict figures) {
+  if (kind == POOL_AVERAGE)
+    for (int64_t k = 0; k < lanes; k++)
+      figures[k] += (double)in[k];
+  if (kind == POOL_MAX)
+    for (int64_t k = 0; k < lanes; k++)
+      figures[k] = (double)in[k] > figures[k] ? (double)in[k] : figures[k];
+  if (kind == POOL_LP)
+    for (int64_t k = 0; k < lanes; k++)
+      figures[k] += pow(fabs((double)in[k]), power);
 }
 
 static bd_status run_global(bd_call *call, pool_kind kind) {
   const bd_tensor *in = bd_in(call, 0);
-  int lanes = in->block ? in->block : 1;
-  int64_t size = bd_dims_product(in->dims, 2, in->rank), channels = in->dims[1];
-  int64_t blocks = (channels + lanes - 1) / lanes;
-  double values[16], power = (double)bd_attr_int(call, "p", 2);
+  int64_t lanes = lanes_of(in), size = bd_dims_product(in->dims, 2, in->rank);
+  double *figures = bd_take(call, lanes, sizeof *figures);
+  double power = (double)bd_attr_int(call, "p", 2);
+  if (!figures) return bd_no_memory(call);
   for (int64_t i = 0; call->out[0] && i < images(in); i++) {
     const float *image = (const float *)in->data + i * size * lanes;
-    if (kind == POOL_AVERAGE) sum_lanes(image, size, lanes, values);
-    if (kind == POOL_MAX) max_lanes(image, size, lanes, values);
-    if (kind == POOL_LP) lp_lanes(image, size, lanes, power, values);
-    int64_t n = i / blocks, c = i % blocks * lanes;
-    float *to = (float *)call->out[0]->data + n * channels + c;
-    for (int k = 0; k < lanes && c + k < channels; k++)
-      to[k] = (float)(kind == POOL_AVERAGE ? values[k] / (double)size
-                      : kind == POOL_LP    ? pow(values[k], 1 / power)
-                                           : values[k]);
+    float *to = (float *)call->out[0]->data + i * lanes;
+    for (int64_t k = 0; k < lanes; k++)
+      figures[k] = kind == POOL_MAX ? -INFINITY : 0;
+    for (int64_t at = 0; at < size; at++)
+      add_position(image + at * lanes, kind, lanes, power, figures);
+    for (int64_t k = 0; k < lanes; k++)
+      to[k] = (float)(kind == POOL_AVERAGE ? figures[k] / (double)size
+                      : kind == POOL_LP    ? pow(figures[k], 1 / power)
+                                           : figures[k]);
   }
   return BD_OK;
 }

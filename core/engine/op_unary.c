@@ -102,7 +102,6 @@ static bd_status run_with(bd_call *call, const unary *self) {
     bool fast = self->fast != BD_ELTWISE_NONE && in->type == BD_TYPE_FLOAT && count >= WORTH_IT;
     if (!fast || !bd_dnnl_eltwise(self->fast, in->data, out->data, count))
       kernel(in->data, out->data, count, parameters[0], parameters[1]);
-    bd_tensor_clear_padding(out);
     return BD_OK;
   }
   void *wide = bd_take(call, count + 1, 8);
@@ -196,7 +195,6 @@ static bd_status run_clip(bd_call *call) {
     break;
   }
   if (!bd_type_is_wide(in->type)) bd_narrow(out->type, to, count, out->data);
-  bd_tensor_clear_padding(out);
   return BD_OK;
 }
 

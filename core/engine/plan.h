@@ -79,7 +79,7 @@ bd_status bd_plan_number(bd_engine *engine, bd_error *err);
 bd_status bd_plan_memory(bd_engine *engine, bd_error *err);
 bd_status bd_plan_pack(bd_engine *engine, bd_error *err);
 
-// A blocked tensor in rows; `to` has data and the same shape.
+// A tensor whose channels stand last in rows; `to` has data and the same shape.
 void bd_tensor_plain(const bd_tensor *from, bd_tensor *to);
 
 // A new slot; -1 without memory.

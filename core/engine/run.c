@@ -241,10 +241,10 @@ static const bd_step *first_user(const bd_run *run, const bool *touched) {
 static bd_status copy_plain(const bd_tensor *from, const char *name, bd_tensor *out,
                             bd_error *err) {
   *out = *from;
-  out->block = 0;
+  out->last = false;
   out->data = malloc(bd_tensor_bytes(out) + 1);
   if (!out->data) return bd_fail_memory(err, name);
-  if (from->block)
+  if (from->last)
     bd_tensor_plain(from, out);
   else
     memcpy(out->data, from->data, bd_tensor_bytes(out));

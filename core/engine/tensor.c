@@ -68,24 +68,7 @@ bool bd_tensor_shape(bd_tensor *tensor, bd_type type, int rank, const int64_t *d
 }
 
 size_t bd_tensor_bytes(const bd_tensor *tensor) {
-  int64_t count = tensor->count;
-  if (tensor->block && count) {
-    int64_t channels = tensor->dims[1];
-    count = count / channels * ((channels + tensor->block - 1) / tensor->block * tensor->block);
-  }
-  return (size_t)count * bd_type_size(tensor->type);
-}
-
-void bd_tensor_clear_padding(bd_tensor *tensor) {
-  int64_t b = tensor->block, channels = tensor->dims[1];
-  if (!b || channels % b == 0) return;
-  int64_t size = bd_dims_product(tensor->dims, 2, tensor->rank), blocks = channels / b + 1;
-  int64_t rest = channels % b;
-  for (int64_t n = 0; n < tensor->dims[0]; n++) {
-    float *last = (float *)tensor->data + (n * blocks + blocks - 1) * size * b;
-    for (int64_t i = 0; i < size; i++)
-      memset(last + i * b + rest, 0, (size_t)(b - rest) * sizeof *last);
-  }
+  return (size_t)tensor->count * bd_type_size(tensor->type);
 }
 
 bool bd_tensor_same_shape(const bd_tensor *a, const bd_tensor *b) {

@@ -1,5 +1,5 @@
 // Tensors as the engine sees them: ONNX element types, at most 8 dimensions, row-major unless
-// blocked.
+// their channels stand last.
 #ifndef BD_ENGINE_TENSOR_H
 #define BD_ENGINE_TENSOR_H
 
@@ -34,7 +34,7 @@ typedef struct bd_tensor {
   int rank;
   int64_t dims[BD_DIMS_MAX];
   int64_t count; // product of dims; 1 for a scalar
-  int block;     // 0: row-major; B: channels (axis 1) in blocks of B, each block's last axis inside
+  bool last;     // channels (axis 1) vary fastest; otherwise row-major
   void *data;    // NULL: the values are not known; never NULL for a known tensor without elements
 } bd_tensor;
 
@@ -45,13 +45,10 @@ const char *bd_type_name(bd_type type); // "float32"
 size_t bd_type_size(bd_type type);      // bytes; 0 for a type that the engine does not have
 bool bd_type_is_real(bd_type type);     // float, double, float16, bfloat16
 
-// Sets type, rank, dims and count; data NULL, block 0. False where a dimension is negative, the
+// Sets type, rank, dims and count; data NULL, row-major. False where a dimension is negative, the
 // rank is over 8 or the bytes pass 2^62.
 bool bd_tensor_shape(bd_tensor *tensor, bd_type type, int rank, const int64_t *dims);
-// Bytes of the data, padding of a blocked tensor's channels included.
 size_t bd_tensor_bytes(const bd_tensor *tensor);
-// Sets the channels that only fill a block to 0 (floats); nothing where there is none.
-void bd_tensor_clear_padding(bd_tensor *tensor);
 bool bd_tensor_same_shape(const bd_tensor *a, const bd_tensor *b);
 // "float32[1,3,224,224]". Returns out.
 char *bd_tensor_text(const bd_tensor *tensor, char *out, size_t size);

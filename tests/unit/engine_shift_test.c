@@ -204,7 +204,7 @@ static void test_what_a_layer_reads(void **state) {
     must(bd_run_all(r.run, NULL, &r.input, NULL, &err), &err);
     must(bd_run_layer_input(r.run, 0, &read, &err), &err);
     assert_int_equal(read.type, BD_TYPE_FLOAT);
-    assert_int_equal(read.block, 0);
+    assert_false(read.last);
     assert_int_equal(read.count, r.input.count);
     for (int64_t at = 0; at < read.count; at++)
       assert_true(fabs((double)((float *)read.data)[at] - tanh(number((size_t)at + 7))) < 1e-6);
@@ -214,8 +214,8 @@ static void test_what_a_layer_reads(void **state) {
   }
 }
 
-// The second convolution reads what the first left in blocks of channels.
-static void test_a_blocked_input_is_put_in_rows(void **state) {
+// The second convolution reads what the first left with its channels last.
+static void test_an_input_is_put_in_rows(void **state) {
   (void)state;
   bd_error err = {""};
   bd_model *model;
@@ -287,7 +287,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_shift_is_a_bias),
       cmocka_unit_test(test_what_a_layer_reads),
-      cmocka_unit_test(test_a_blocked_input_is_put_in_rows),
+      cmocka_unit_test(test_an_input_is_put_in_rows),
       cmocka_unit_test(test_what_takes_no_shift),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -218,7 +218,7 @@ static void test_a_layer_shows_its_own_output(void **state) {
   assert_int_equal(bd_run_all(run, NULL, &f.input, NULL, &err), BD_OK);
   assert_int_equal(bd_run_layer_output(run, 0, &before, &err), BD_OK);
   assert_int_equal(before.dims[1], bd_model_layer(f.model, 0)->shape[0]);
-  assert_int_equal(before.block, 0);
+  assert_false(before.last);
   bool negative = false; // apart: no Relu has joined the step
   for (int64_t i = 0; i < before.count; i++)
     negative |= ((float *)before.data)[i] < 0;
