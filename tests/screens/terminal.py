@@ -75,6 +75,18 @@ class Terminal:
     def type(self, text):
         os.write(self.master, text.encode())
 
+    def flood(self, data):
+        """Writes as fast as it is taken, reading meanwhile without looking; ends where the program leaves."""
+        os.set_blocking(self.master, False)
+        while data and self.process.poll() is None:
+            readable, writable, _ = select.select([self.master], [self.master], [], LIMIT)
+            assert readable or writable, f"it hangs with {len(data)} bytes to take"
+            if readable:
+                self.raw = (self.raw + os.read(self.master, 65536))[-65536:]
+            elif writable:
+                data = data[os.write(self.master, data[:512]):]
+        os.set_blocking(self.master, True)
+
     def kill(self, number):
         os.kill(self.process.pid, number)
 
@@ -93,10 +105,14 @@ class Terminal:
         wrong = [] if self.modes() == self.before else ["terminal modes"]
         for what, on, off in (("alternate screen", b"\x1b[?1049h", b"\x1b[?1049l"),
                               ("hidden cursor", b"\x1b[?25l", b"\x1b[?25h"),
+                              ("application keys", b"\x1b[?1h", b"\x1b[?1l"),
                               ("bracketed paste", b"\x1b[?2004h", b"\x1b[?2004l"),
                               ("mouse", b"\x1b[?1006;1000h", b"1000l")):
             if self.raw.rfind(on) > self.raw.rfind(off):
                 wrong.append(what)
+        cursor = self.screen.cursor
+        if cursor.attrs != pyte.screens.Char(" "):
+            wrong.append("colours")
         return wrong
 
     def close(self):

@@ -4,69 +4,15 @@ import os
 import random
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from goldens import MODEL, PROGRAM  # noqa: E402
-from terminal import Terminal  # noqa: E402
+from explorer import (PROGRAM, edit_and_wait_until_kept, kept, leaves, main, one_line, test,  # noqa: E402
+                      wait_for_bits)
 
 COLOUR = re.compile(rb"\x1b\[(?:\d+;)*(?:[349][0-7]|10[0-7]|[34]8)(?:;\d+)*m")
-tests = []
-
-
-def test(function):
-    tests.append(function)
-    return function
-
-
-class Place:
-    """A folder with a copy of the sample, and an explorer on it."""
-
-    def __enter__(self):
-        self.folder = tempfile.mkdtemp()
-        self.model = os.path.join(self.folder, "model.onnx")
-        shutil.copy(MODEL, self.model)
-        self.terminals = []
-        return self
-
-    def __exit__(self, *_):
-        for terminal in self.terminals:
-            terminal.close()
-        shutil.rmtree(self.folder)
-
-    def environment(self):
-        return {"XDG_STATE_HOME": os.path.join(self.folder, "state"),
-                "XDG_CONFIG_HOME": os.path.join(self.folder, "config")}
-
-    def open(self, *options, command=None, **more):
-        more.setdefault("environment", {}).update({**self.environment(), **more["environment"]})
-        terminal = Terminal(command or [PROGRAM, self.model, *options], **more)
-        self.terminals.append(terminal)
-        return terminal
-
-    def start(self, *options, **more):
-        terminal = self.open(*options, **more)
-        terminal.wait_for("layers")
-        return terminal
-
-    def config(self):
-        return self.model + ".bitdial.json"
-
-
-def wait_for_bits(terminal, bits):
-    """Until the layer in hand shows so many bits."""
-    terminal.wait(lambda text: re.search(rf"▸ .* {bits}\S? +[–\d]", text), f"{bits} bits")
-
-
-def leaves(terminal, code):
-    got = terminal.wait_exit()
-    assert got == code, f"exit {got}, expected {code}\n{terminal.text()}"
-    assert not terminal.restored(), f"left behind: {terminal.restored()}"
 
 
 @test
@@ -242,19 +188,6 @@ def unsaved_edits_survive_sigterm(place):
     terminal = place.start()
     terminal.pump(0.3)
     assert ":rescue" not in terminal.text()
-
-
-def kept(place):
-    """Edits that wait, by file."""
-    state = os.path.join(place.folder, "state/bitdial/rescue")
-    names = sorted(os.listdir(state)) if os.path.isdir(state) else []
-    return [name for name in names if name.endswith(".json")]
-
-
-def edit_and_wait_until_kept(terminal, place, keys, count=1):
-    terminal.type(keys)
-    terminal.wait_for(" *")
-    terminal.wait(lambda _: len(kept(place)) == count, f"{count} rescue files")
 
 
 @test
@@ -459,19 +392,6 @@ def no_colour_means_none(place):
 
 
 @test
-def few_colours_work(place):
-    for term in ("xterm", "linux", "screen", "rxvt", "tmux-256color"):
-        # For "linux" curses loads the console's mouse library, which leaks ten bytes.
-        leaks = {"ASAN_OPTIONS": "detect_leaks=0"} if term == "linux" else {}
-        terminal = place.start(term=term, environment=leaks)
-        terminal.wait_for("bits")
-        terminal.type("q")
-        got = terminal.wait_exit()
-        assert got == 0, f"{term}: exit {got}\n{terminal.text()}"
-        assert terminal.modes() == terminal.before, term
-
-
-@test
 def another_locale_gets_ascii(place):
     terminal = place.start(environment={"LC_ALL": "C"})
     terminal.pump(0.2)
@@ -503,21 +423,6 @@ def no_keys_break_it(place):
     leaves(terminal, 0)
 
 
-def one_line(terminal, code, words):
-    assert terminal.wait_exit() == code
-    lines = terminal.text().strip().splitlines()
-    joined = "".join(lines)  # a long line wraps
-    assert joined.startswith("bitdial: ") and words in joined, joined
-    assert b"1049" not in terminal.raw and terminal.modes() == terminal.before
-
-
-@test
-def an_unknown_terminal_is_one_line(place):
-    one_line(place.open(term="no-such-terminal", columns=200), 2, "'no-such-terminal'")
-    one_line(place.open(term="dumb", columns=200), 2, "'dumb'")
-    one_line(place.open(environment={"TERM": ""}, columns=200), 2, "TERM")
-
-
 @test
 def a_wrong_theme_is_one_line(place):
     one_line(place.open("--theme", "no-such", columns=200), 2, "'no-such'")
@@ -528,23 +433,6 @@ def no_terminal_is_one_line(place):
     done = subprocess.run([PROGRAM, place.model], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.count("\n") == 1 and "bitdial report" in done.stderr, done.stderr
-
-
-def main():
-    failed = 0
-    for number, function in enumerate(tests, 1):
-        try:
-            with Place() as place:
-                function(place)
-            why = ""
-        except Exception:  # every failure is a line of the report
-            why = traceback.format_exc()
-        print("not ok" if why else "ok", number, "-", function.__name__.replace("_", " "), flush=True)
-        for line in why.splitlines():
-            print("#", line)
-        failed += bool(why)
-    print(f"1..{len(tests)}")
-    sys.exit(1 if failed else 0)
 
 
 main()
