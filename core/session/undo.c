@@ -8,18 +8,35 @@ struct bd_undo {
   int count; // steps held
   int done;  // of these, not undone
   int room;
+  size_t changes; // of all steps held
 };
 
 bd_undo *bd_undo_new(void) {
   return calloc(1, sizeof(bd_undo));
 }
 
-static void forget_from(bd_undo *undo, int first) {
-  for (int i = first; i < undo->count; i++) {
+static void free_steps(bd_undo *undo, int first, int end) {
+  for (int i = first; i < end; i++) {
+    undo->changes -= (size_t)undo->steps[i].count;
     free(undo->steps[i].what);
     free(undo->steps[i].changes);
   }
+}
+
+static void forget_from(bd_undo *undo, int first) {
+  free_steps(undo, first, undo->count);
   undo->count = first;
+}
+
+// Many at once, so that moving the others down costs next to nothing an edit.
+static void forget_oldest(bd_undo *undo) {
+  size_t changes = undo->changes;
+  int first = 0;
+  while (changes > BD_UNDO_CHANGES / 4 * 3 && first + BD_UNDO_STEPS < undo->count)
+    changes -= (size_t)undo->steps[first++].count;
+  free_steps(undo, 0, first);
+  undo->count -= first;
+  memmove(undo->steps, undo->steps + first, (size_t)undo->count * sizeof *undo->steps);
 }
 
 void bd_undo_free(bd_undo *undo) {
@@ -50,6 +67,8 @@ bool bd_undo_add(bd_undo *undo, const bd_change *changes, int count, const char 
   }
   memcpy(step.changes, changes, (size_t)count * sizeof *changes);
   undo->steps[undo->count++] = step;
+  undo->changes += (size_t)count;
+  if (undo->changes > BD_UNDO_CHANGES) forget_oldest(undo);
   undo->done = undo->count;
   return true;
 }

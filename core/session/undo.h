@@ -17,6 +17,10 @@ typedef struct bd_step {
 
 typedef struct bd_undo bd_undo;
 
+// Past so many changes of all steps together (some 100 MB) the oldest steps go; so many steps stay,
+// however large.
+enum { BD_UNDO_CHANGES = 1 << 19, BD_UNDO_STEPS = 100 };
+
 bd_undo *bd_undo_new(void); // NULL without memory
 void bd_undo_free(bd_undo *undo);
 // Adds a step (copied) and forgets what was undone. False without memory: the step is then lost.

@@ -3,6 +3,7 @@
 #include "core/base/rng.h"
 #include "core/session/insight.h"
 #include "core/session/session.h"
+#include "core/session/undo.h"
 
 #include "tests/unit/model_maker.h"
 
@@ -179,6 +180,42 @@ static void no_change_makes_no_step(void **unused) {
   bd_session_free(session);
 }
 
+// A key held down for hours fills no memory: the oldest steps go, the newest are all there.
+static void undo_holds_the_newest_of_very_many(void **unused) {
+  (void)unused;
+  enum { TIMES = 3 * BD_UNDO_CHANGES };
+  bd_undo *undo = bd_undo_new();
+  bd_change change = {0};
+  for (int i = 0; i < TIMES; i++) {
+    change.layer = i;
+    assert_true(bd_undo_add(undo, &change, 1, "turn"));
+  }
+  int back = 0;
+  for (const bd_step *step; (step = bd_undo_back(undo)); back++)
+    assert_int_equal(step->changes[0].layer, TIMES - 1 - back);
+  assert_in_range(back, BD_UNDO_CHANGES / 2, BD_UNDO_CHANGES);
+  for (; back > 0; back--)
+    assert_int_equal(bd_undo_forward(undo)->changes[0].layer, TIMES - back);
+  bd_undo_free(undo);
+}
+
+// Steps of many layers go sooner, but never the last hundred.
+static void undo_holds_large_steps(void **unused) {
+  (void)unused;
+  enum { LARGE = BD_UNDO_CHANGES / 50, TIMES = 3 * BD_UNDO_STEPS };
+  static bd_change changes[LARGE];
+  bd_undo *undo = bd_undo_new();
+  int back = 0;
+  for (int i = 0; i < TIMES; i++) {
+    changes[LARGE - 1].layer = i;
+    assert_true(bd_undo_add(undo, changes, LARGE, "bulk"));
+  }
+  for (const bd_step *step; (step = bd_undo_back(undo)); back++)
+    assert_int_equal(step->changes[LARGE - 1].layer, TIMES - 1 - back);
+  assert_int_equal(back, BD_UNDO_STEPS);
+  bd_undo_free(undo);
+}
+
 static void the_layer_in_hand_comes_first(void **unused) {
   (void)unused;
   bd_session *session = open_session(1);
@@ -296,6 +333,8 @@ int main(void) {
       cmocka_unit_test(stale_results_never_show),
       cmocka_unit_test(undo_takes_every_edit_back),
       cmocka_unit_test(no_change_makes_no_step),
+      cmocka_unit_test(undo_holds_the_newest_of_very_many),
+      cmocka_unit_test(undo_holds_large_steps),
       cmocka_unit_test(the_layer_in_hand_comes_first),
       cmocka_unit_test(insight_is_of_the_layer_in_hand),
       cmocka_unit_test(many_layers_all_get_done),
