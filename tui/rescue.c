@@ -78,16 +78,15 @@ static void leave_slot(berth *slot) {
   *slot = (berth){0};
 }
 
-// A slot of our own, and one with the edits of somebody who is gone.
+// A slot of our own, and the first with the edits of somebody who is gone: also where slots before
+// it are free again.
 static void choose_slots(bd_rescue *rescue) {
-  for (int i = 0; i < SLOTS && !rescue->own.path; i++) {
+  for (int i = 0; i < SLOTS && !(rescue->own.path && rescue->earlier.path); i++) {
     berth next = {slot_path(rescue->session, i), -1};
-    bool taken = next.path && take_slot(&next);
-    berth *place = taken && access(next.path, F_OK) == 0 ? &rescue->earlier : &rescue->own;
-    if (taken && !place->path)
+    if (!next.path) return;
+    berth *place = access(next.path, F_OK) == 0 ? &rescue->earlier : &rescue->own;
+    if (!place->path && take_slot(&next))
       *place = next;
-    else if (taken)
-      leave_slot(&next);
     else
       free(next.path);
   }
