@@ -6,6 +6,7 @@
 #include <curses.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,24 +16,33 @@
 #undef columns
 #undef lines
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
 enum {
+  ESCAPE = 27,
   ESCAPE_MS = 25,
   KEY_PASTE_BEGIN = KEY_MAX + 1,
   KEY_PASTE_END,
   PASTE_MAX = 65536,
+  PASTE_REST_MS = 1000,
+  TYPED_MS = 20, // nobody types faster than this
 };
 
 struct bd_screen {
   SCREEN *terminal;
   bool mouse;
+  bool ansi; // sequences that curses has no name for mean something to it
   attr_t attributes[BD_ROLE_COUNT];
   short pairs[BD_ROLE_COUNT];
   cchar_t *row; // of the frame being shown
   int row_room;
+  mbstate_t partial; // of a character whose first bytes have come
   bool pasting;
-  char *pasted; // PASTE_MAX + 1 bytes, once something was pasted
+  int64_t heard;       // when input came last, in ms
+  int64_t paste_heard; // the same of what cannot have been typed
+  char *pasted;        // PASTE_MAX + 1 bytes, once something was pasted
   size_t pasted_size;
 };
 
@@ -65,8 +75,8 @@ static void add_capability(const char *name) {
   if (length + strlen(sequence) < sizeof rescue.sequence) strcat(rescue.sequence, sequence);
 }
 
-static void prepare_rescue(void) {
-  strcpy(rescue.sequence, "\033[?2004l\033[?1000l\033[?1006l");
+static void prepare_rescue(bool ansi) {
+  strcpy(rescue.sequence, ansi ? "\033[?2004l\033[?1000l\033[?1006l" : "");
   add_capability("sgr0");
   add_capability("rmkx");
   add_capability("rmcup");
@@ -123,8 +133,12 @@ static void write_now(const char *text) {
 }
 
 // Pasted text comes between two sequences, so that it is never taken for keys.
+static void bracket_pastes(const bd_screen *screen, bool on) {
+  if (screen->ansi) write_now(on ? "\033[?2004h" : "\033[?2004l");
+}
+
 static void set_modes(const bd_screen *screen) {
-  write_now("\033[?2004h");
+  bracket_pastes(screen, true);
   if (screen->mouse) {
     mousemask(BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
     mouseinterval(0);
@@ -176,15 +190,14 @@ bd_status bd_screen_open(bool mouse, bd_screen **out, bd_error *err) {
     return bd_fail(err, BD_INVALID, "the terminal '%s' cannot be used: `bitdial report` needs none",
                    getenv("TERM"));
   }
-  prepare_rescue();
+  const char *move = tigetstr("cup");
+  screen->ansi = strncmp(move, "\033[", 2) == 0;
+  prepare_rescue(screen->ansi);
   set_up(screen);
   bd_screen_resize(screen);
   *out = screen;
   return BD_OK;
 }
-
-// <term.h> declares it, and defines `columns` and some 400 other common words as macros.
-extern char *tigetstr(const char *name);
 
 // A terminal with one screen only would keep what was drawn beside the shell's next lines.
 static void give_back(void) {
@@ -198,7 +211,7 @@ static void give_back(void) {
 
 void bd_screen_close(bd_screen *screen) {
   if (!screen) return;
-  write_now("\033[?2004l");
+  bracket_pastes(screen, false);
   if (screen->mouse) mousemask(0, NULL);
   give_back();
   tcsetattr(STDIN_FILENO, TCSADRAIN, &rescue.modes);
@@ -210,8 +223,7 @@ void bd_screen_close(bd_screen *screen) {
 }
 
 void bd_screen_suspend(bd_screen *screen) {
-  (void)screen;
-  write_now("\033[?2004l");
+  bracket_pastes(screen, false);
   give_back();
 }
 
@@ -220,7 +232,7 @@ void bd_screen_resume(bd_screen *screen) {
   clearok(curscr, TRUE);
   bd_screen_resize(screen);
   refresh(); // curses takes the terminal up again here, mouse included
-  write_now("\033[?2004h");
+  bracket_pastes(screen, true);
 }
 
 void bd_screen_resize(bd_screen *screen) {
@@ -302,8 +314,7 @@ void bd_screen_show(bd_screen *screen, const bd_canvas *canvas, const bd_theme *
 }
 
 void bd_screen_send(bd_screen *screen, const char *sequence) {
-  (void)screen;
-  write_now(sequence);
+  if (screen->ansi) write_now(sequence);
 }
 
 // --- reading -------------------------------------------------------------------------------------
@@ -335,7 +346,7 @@ static const char *name_control(wint_t code) {
     return "<enter>";
   case '\t':
     return "<tab>";
-  case 27:
+  case ESCAPE:
     return "<esc>";
   case 127:
   case 8:
@@ -371,10 +382,17 @@ static bool read_mouse(bd_event *out) {
   return out->wheel != 0 || (mouse.bstate & (BUTTON1_PRESSED | BUTTON1_CLICKED));
 }
 
+static int64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static void begin_paste(bd_screen *screen) {
   if (!screen->pasted) screen->pasted = malloc(PASTE_MAX + 1);
   screen->pasting = screen->pasted != NULL;
   screen->pasted_size = 0;
+  screen->heard = screen->paste_heard = now_ms();
 }
 
 // Gathers; what does not fit is dropped.
@@ -397,6 +415,17 @@ static bool end_paste(bd_screen *screen, bd_event *out) {
   return true;
 }
 
+// A paste whose end was lost would take every key for text. So it ends by itself once keys have
+// come one by one, at a pace at which people type, for a while.
+static void drop_lost_paste(bd_screen *screen) {
+  int waiting = 0;
+  int64_t now = now_ms();
+  if (!screen->pasting || ioctl(STDIN_FILENO, FIONREAD, &waiting) != 0 || waiting == 0) return;
+  if (waiting > 1 || now - screen->heard < TYPED_MS) screen->paste_heard = now;
+  screen->heard = now;
+  if (now - screen->paste_heard >= PASTE_REST_MS) screen->pasting = false;
+}
+
 static bool decode(bd_screen *screen, bool special, wint_t code, bd_event *out) {
   *out = (bd_event){.kind = BD_EVENT_KEY};
   if (special && code == KEY_PASTE_BEGIN) return begin_paste(screen), false;
@@ -409,11 +438,61 @@ static bool decode(bd_screen *screen, bool special, wint_t code, bd_event *out) 
   return special ? name_code(code, out) : name_character(code, out);
 }
 
+// A string that a terminal sends ends with BEL or ESC \.
+static void skip_string(void) {
+  int before = 0, next = getch();
+  while (next != ERR && next != '\a' && !(before == ESCAPE && next == '\\')) {
+    before = next;
+    next = getch();
+  }
+}
+
+// Parameters, then one letter.
+static void skip_parameters(void) {
+  int next = getch();
+  while (next >= ' ' && next < '@')
+    next = getch();
+}
+
+// Takes the rest of a sequence that curses does not know, so that it is not taken for keys: what a
+// terminal sends for a key beyond its description holds [ and digits. False: none has begun.
+static bool skip_sequence(void) {
+  int next = getch();
+  if (next == '[')
+    skip_parameters();
+  else if (next == 'O')
+    getch();
+  else if (next == ']' || next == 'P')
+    skip_string();
+  else if (next != ERR)
+    return ungetch(next), false;
+  return next != ERR;
+}
+
+// Adds a byte to the character that is coming in. False: it is not whole yet, or none.
+static bool add_byte(bd_screen *screen, char byte, wint_t *out) {
+  wchar_t character;
+  bool begun = !mbsinit(&screen->partial);
+  size_t length = mbrtowc(&character, &byte, 1, &screen->partial);
+  if (length == (size_t)-2) return false;
+  if (length == (size_t)-1) {
+    memset(&screen->partial, 0, sizeof screen->partial);
+    return begun && add_byte(screen, byte, out);
+  }
+  *out = (wint_t)character;
+  return true;
+}
+
 bool bd_screen_read(bd_screen *screen, bd_event *out) {
-  wint_t code;
+  drop_lost_paste(screen);
   for (;;) {
-    int got = get_wch(&code);
+    // Byte by byte: get_wch would lose the beginning of a character that comes in two pieces.
+    int got = getch();
+    wint_t code = (wint_t)got;
+    bool special = got > UCHAR_MAX;
     if (got == ERR) return false;
-    if (decode(screen, got == KEY_CODE_YES, code, out)) return true;
+    if (got == ESCAPE && skip_sequence()) continue;
+    if (!special && !add_byte(screen, (char)got, &code)) continue;
+    if (decode(screen, special, code, out)) return true;
   }
 }
