@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -64,28 +63,30 @@ static void take_event(struct app *app, const bd_event *event) {
   app->changed = app->urgent = true;
 }
 
-// A terminal that is gone reads as ready, with nothing in it.
-static bool is_gone(const struct pollfd *input) {
-  int waiting = 1;
-  if (input->revents & (POLLHUP | POLLERR | POLLNVAL)) return true;
-  return ioctl(input->fd, FIONREAD, &waiting) == 0 && waiting == 0;
+// Another group of processes has the terminal, and still this one was not stopped: the shell that
+// it belonged to is gone, and reading will always fail.
+static bool is_orphaned(int fd) {
+  pid_t front = tcgetpgrp(fd);
+  return front >= 0 && front != getpgrp();
 }
 
 static void take_input(struct app *app, const struct pollfd *input) {
   bd_event event;
-  if (is_gone(input)) {
-    app->ended_by = SIGHUP;
-    return;
-  }
-  for (int i = 0; i < EVENTS_A_FRAME && !app->ui->done && bd_screen_read(app->screen, &event);
-       i++) {
+  int taken = 0;
+  while (taken < EVENTS_A_FRAME && !app->ui->done && bd_screen_read(app->screen, &event)) {
     take_event(app, &event);
+    taken++;
   }
+  bool gone = input->revents & (POLLHUP | POLLERR | POLLNVAL);
+  if (gone || (taken == 0 && is_orphaned(input->fd))) app->ended_by = SIGHUP;
 }
 
+// Where nobody could continue it (a terminal with no shell) it does not stop: it goes on at once.
 static void stop(struct app *app) {
   bd_screen_suspend(app->screen);
   bd_signals_stop();
+  bd_screen_resume(app->screen);
+  app->anew = true;
 }
 
 // ^C is the key q; where that asks a question, a second ^C leaves.
@@ -103,6 +104,7 @@ static void take_signal(struct app *app, int number) {
   switch (number) {
   case SIGWINCH:
     bd_screen_resize(app->screen);
+    app->anew = true; // also at a size that only came back: what the terminal cut is gone
     break;
   case SIGCONT:
     bd_screen_resume(app->screen);
