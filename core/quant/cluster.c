@@ -91,6 +91,7 @@ bd_status bd_work_cluster(const bd_work *work, bd_clusters *clusters, bd_error *
   if (work->survivors.count > 0) {
     int k = (1 << work->setting->bits) - bd_work_zero_level(work);
     BD_TRY(bd_optimum_approach(&work->survivors, k, work->cancel, &optimum, err));
+    optimum.watch = work->watch;
     BD_TRY((work->effort == BD_PROVED ? bd_optimum_prove : bd_optimum_bound)(
         &work->survivors, work->cancel, &optimum, err));
     *clusters = optimum.clusters;

@@ -3,6 +3,7 @@
 #define BD_QUANT_OPTIMUM_H
 
 #include "core/quant/clusters.h"
+#include "core/quant/quantize.h"
 
 typedef struct bd_optimum {
   int k;                         // clusters asked for; there are fewer where values are fewer
@@ -11,6 +12,7 @@ typedef struct bd_optimum {
   double bound;                  // proved lower bound of the optimal SSE
   double lambda;                 // where the compressed instance has k links
   bool proved;                   // clusters.sse is the optimum, to 1e-9
+  const bd_watch *watch;         // hears when a proof raises the bound; NULL: nobody
 } bd_optimum;
 
 // The optimum over a sample of borders, then Lloyd on all values. Small tensors and those of few

@@ -25,7 +25,8 @@ static bd_status run_method(const bd_work *work, bd_error *err) {
 }
 
 bd_status bd_work_run(const bd_index *index, const bd_hole *hole, const bd_setting *setting,
-                      bd_effort effort, const bd_cancel *cancel, bd_result **out, bd_error *err) {
+                      bd_effort effort, const bd_watch *watch, const bd_cancel *cancel,
+                      bd_result **out, bd_error *err) {
   bd_result *result = calloc(1, sizeof *result);
   if (!result) return bd_fail_memory(err, "a result");
   result->setting = *setting;
@@ -35,6 +36,7 @@ bd_status bd_work_run(const bd_index *index, const bd_hole *hole, const bd_setti
   bd_work work = {.survivors = bd_survivors_of(index, *hole),
                   .setting = &result->setting,
                   .effort = effort,
+                  .watch = watch,
                   .cancel = cancel,
                   .result = result};
   bd_status status = run_method(&work, err);
@@ -50,19 +52,30 @@ static bool is_split(const bd_setting *setting) {
   return setting->granularity != BD_TENSOR && setting->bits != BD_BITS_FLOAT;
 }
 
-bd_status bd_quantize(const bd_index *index, const bd_setting *asked, bd_effort effort,
-                      const bd_cancel *cancel, bd_result **out, bd_error *err) {
+static bd_status quantize(const bd_index *index, const bd_setting *asked, bd_effort effort,
+                          const bd_watch *watch, const bd_cancel *cancel, bd_result **out,
+                          bd_error *err) {
   *out = NULL;
   BD_TRY(bd_setting_check(asked, err));
   bd_setting setting = *asked;
   if (setting.scale == BD_POW2) setting.grid = BD_SIGNED;
   bd_hole hole = bd_index_hole(index, setting.prune);
-  if (!is_split(&setting)) return bd_work_run(index, &hole, &setting, effort, cancel, out, err);
-  if (!index->reread.read)
+  bool split = is_split(&setting);
+  if (split && !index->reread.read)
     return bd_fail(err, BD_INVALID,
                    "granularity needs the weights in stored order: use granularity tensor");
-  bd_status (*run)(const bd_index *, const bd_hole *, const bd_setting *, bd_effort,
-                   const bd_cancel *, bd_result **, bd_error *) =
-      bd_split_parts(index->reread.axes, &setting).count > 1 ? bd_split_quantize : bd_work_run;
-  return run(index, &hole, &setting, effort, cancel, out, err);
+  if (split && bd_split_parts(index->reread.axes, &setting).count > 1)
+    return bd_split_quantize(index, &hole, &setting, effort, cancel, out, err);
+  return bd_work_run(index, &hole, &setting, effort, watch, cancel, out, err);
+}
+
+bd_status bd_quantize(const bd_index *index, const bd_setting *setting, bd_effort effort,
+                      const bd_cancel *cancel, bd_result **out, bd_error *err) {
+  return quantize(index, setting, effort, NULL, cancel, out, err);
+}
+
+bd_status bd_quantize_watched(const bd_index *index, const bd_setting *setting,
+                              const bd_watch *watch, const bd_cancel *cancel, bd_result **out,
+                              bd_error *err) {
+  return quantize(index, setting, BD_PROVED, watch, cancel, out, err);
 }

@@ -93,6 +93,19 @@ bd_status bd_quantize(const bd_index *index, const bd_setting *setting, bd_effor
                       const bd_cancel *cancel, bd_result **out, bd_error *err);
 void bd_result_free(bd_result *result);
 
+// Hears of the optimum's proved lower bound each time that a proof raises it, on the thread that
+// computes. Of one part only.
+typedef struct bd_watch {
+  void (*raised)(void *arg, double bound);
+  void *arg;
+} bd_watch;
+// bd_quantize with effort BD_PROVED; watch hears on the way.
+bd_status bd_quantize_watched(const bd_index *index, const bd_setting *setting,
+                              const bd_watch *watch, const bd_cancel *cancel, bd_result **out,
+                              bd_error *err);
+// SSE of a clustering over the best bound of the optimum; 0/0 is 1, without a bound NaN.
+double bd_optimum_ratio(double sse, double bound);
+
 // The quantized weights, in stored order: out[i] is the level of weights[i]. weights are those that
 // the index was made of; out may be weights.
 void bd_result_apply(const bd_result *result, const bd_index *index, const float *weights,

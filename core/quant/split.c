@@ -106,7 +106,8 @@ static bd_status run_part(const split *all, size_t number, float *values, totals
   BD_TRY(bd_index_new(values, bd_parts_size(&result->parts, number), all->index->round, all->cancel,
                       &index, err));
   bd_hole hole = bd_index_hole_at(index, (double)all->ties.threshold, positive, negative);
-  bd_status status = bd_work_run(index, &hole, all->setting, all->effort, all->cancel, &one, err);
+  bd_status status =
+      bd_work_run(index, &hole, all->setting, all->effort, NULL, all->cancel, &one, err);
   if (status == BD_OK) {
     *used = keep_part(one, index, &result->part[number], segments);
     add_part(one, sums);

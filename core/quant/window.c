@@ -48,6 +48,12 @@ static void improve(const bd_proof *proof, const bd_level *level, const bd_chain
   if (clusters.sse < proof->optimum->clusters.sse) proof->optimum->clusters = clusters;
 }
 
+static void raise_bound(bd_optimum *optimum, double bound) {
+  if (!(bound > optimum->bound)) return;
+  optimum->bound = bound;
+  if (optimum->watch) optimum->watch->raised(optimum->watch->arg, bound);
+}
+
 // The pass from the left: a lower bound, and a chain to improve on, of *links links.
 static bd_status pass_forward(const bd_proof *proof, bd_level *level, int *links, bd_error *err) {
   bd_optimum *optimum = proof->optimum;
@@ -57,7 +63,7 @@ static bd_status pass_forward(const bd_proof *proof, bd_level *level, int *links
   if (level->valid) {
     improve(proof, level, &chain);
     level->valid = optimum->clusters.sse - bound <= BD_LEVEL_GAP * optimum->lambda;
-    if (level->valid) optimum->bound = fmax(optimum->bound, bound);
+    if (level->valid) raise_bound(optimum, bound);
   }
   *links = chain.links;
   free(chain.path);

@@ -10,6 +10,7 @@ typedef struct bd_work {
   bd_survivors survivors;
   const bd_setting *setting;
   bd_effort effort;
+  const bd_watch *watch; // NULL: nobody
   const bd_cancel *cancel;
   bd_result *result; // gets the trace and what is known of the optimum
 } bd_work;
@@ -20,12 +21,11 @@ bool bd_work_zero_level(const bd_work *work);
 // K-means by the setting's init; fills the result's sse_cluster, bound, ratio and trace.
 bd_status bd_work_cluster(const bd_work *work, bd_clusters *clusters, bd_error *err);
 
-// SSE of a clustering over the best bound of the optimum; 0/0 is 1, without a bound NaN.
-double bd_optimum_ratio(double sse, double bound);
-
-// The setting on one part: all weights of the index, and the hole that is pruned.
+// The setting on one part: all weights of the index, and the hole that is pruned. watch may be
+// NULL.
 bd_status bd_work_run(const bd_index *index, const bd_hole *hole, const bd_setting *setting,
-                      bd_effort effort, const bd_cancel *cancel, bd_result **out, bd_error *err);
+                      bd_effort effort, const bd_watch *watch, const bd_cancel *cancel,
+                      bd_result **out, bd_error *err);
 
 // A method: gives each run of survivors its level.
 typedef struct bd_method_row {

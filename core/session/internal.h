@@ -16,7 +16,8 @@ typedef enum bd_stage {
   BD_STAGE_QUICK,
   BD_STAGE_PROOF,
   BD_STAGE_CURVE,
-  BD_STAGE_INSIGHT
+  BD_STAGE_INSIGHT,
+  BD_STAGE_BOUND // no job: news of a proof under way
 } bd_stage;
 
 // A finished job on its way from a worker to the UI thread.
@@ -30,7 +31,8 @@ typedef struct bd_delivery {
   bd_index *index;   // BD_STAGE_INDEX
   bd_result *result; // BD_STAGE_QUICK, BD_STAGE_PROOF
   double curve[BD_BITS_MAX + 1], curve_prune;
-  int part; // BD_STAGE_INSIGHT
+  int part;     // BD_STAGE_INSIGHT
+  double bound; // BD_STAGE_BOUND
   double values[BD_SPREAD_SEEDS];
 } bd_delivery;
 

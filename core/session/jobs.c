@@ -43,10 +43,22 @@ static void compute_curve(const order *o, bd_delivery *out, const bd_cancel *can
   }
 }
 
+// The proof goes on; what it knows by now is shown. Without memory it is not.
+static void report_bound(void *arg, double bound) {
+  const order *o = arg;
+  bd_delivery *news = calloc(1, sizeof *news);
+  if (!news) return;
+  news->layer = o->delivery->layer;
+  news->stage = BD_STAGE_BOUND;
+  news->generation = o->delivery->generation;
+  news->bound = bound;
+  deliver(o->session, news);
+}
+
 static void run(void *arg, const bd_cancel *cancel) {
   order *o = arg;
   bd_delivery *out = o->delivery;
-  bd_effort effort = out->stage == BD_STAGE_PROOF ? BD_PROVED : BD_QUICK;
+  bd_watch watch = {report_bound, o};
   if (out->stage == BD_STAGE_INDEX)
     out->status = bd_study_index(o->model, out->layer, cancel, &out->index, &out->error);
   else if (out->stage == BD_STAGE_CURVE)
@@ -54,8 +66,11 @@ static void run(void *arg, const bd_cancel *cancel) {
   else if (out->stage == BD_STAGE_INSIGHT)
     out->status =
         bd_insight_compute(o->index, o->setting, out->part, cancel, out->values, &out->error);
+  else if (out->stage == BD_STAGE_PROOF)
+    out->status =
+        bd_quantize_watched(o->index, &o->setting, &watch, cancel, &out->result, &out->error);
   else
-    out->status = bd_quantize(o->index, &o->setting, effort, cancel, &out->result, &out->error);
+    out->status = bd_quantize(o->index, &o->setting, BD_QUICK, cancel, &out->result, &out->error);
   deliver(o->session, out);
   free(o);
 }
@@ -88,6 +103,7 @@ static bool needs(const bd_session *session, int layer, bd_stage stage) {
   case BD_STAGE_CURVE:
     return state->index && !session->slots[layer].curve_done;
   case BD_STAGE_INSIGHT: // not a layer's need: bd_insight_pick
+  case BD_STAGE_BOUND:
     break;
   }
   return false;
@@ -296,7 +312,23 @@ static void take_curve(bd_session *session, const bd_delivery *delivery) {
   state->curve_prune = delivery->curve_prune;
 }
 
+// A bound that comes after the proof, or of an earlier setting, is no news.
+static bool take_bound(bd_session *session, const bd_delivery *delivery) {
+  const bd_layer_state *state = &session->states[delivery->layer];
+  const bd_slot *slot = &session->slots[delivery->layer];
+  bool current = delivery->generation == slot->generation && !state->stale && state->proving;
+  if (!current || !(delivery->bound > slot->result->cluster_bound)) return false;
+  slot->result->cluster_bound = delivery->bound;
+  slot->result->optimum_ratio = bd_optimum_ratio(slot->result->sse_cluster, delivery->bound);
+  return true;
+}
+
 bool bd_jobs_take(bd_session *session, bd_delivery *delivery) {
+  if (delivery->stage == BD_STAGE_BOUND) {
+    bool news = take_bound(session, delivery);
+    bd_delivery_free(delivery);
+    return news;
+  }
   session->in_flight--;
   if (delivery->stage == BD_STAGE_INSIGHT) {
     bool news = bd_insight_take(session, delivery);

@@ -94,10 +94,46 @@ static void windows_agree_with_divide_and_conquer(void **state) {
   free(pruned);
 }
 
+typedef struct heard {
+  double bounds[64];
+  int count;
+} heard;
+
+static void hear(void *arg, double bound) {
+  heard *all = arg;
+  if (all->count < 64) all->bounds[all->count++] = bound;
+}
+
+static void bound_rises_to_the_proof(void **state) {
+  (void)state;
+  enum { LARGE = 400000 };
+  float *weights = malloc(LARGE * sizeof *weights);
+  bd_rng rng = bd_rng_seed(5, 0);
+  naive_fill(SHAPE_NORMAL, &rng, weights, LARGE);
+  bd_index *index = naive_index(weights, LARGE);
+  bd_setting setting = naive_setting("method=kmeans,bits=6");
+  heard all = {.count = 0};
+  bd_result *quick = naive_run(index, &setting, BD_QUICK), *proved;
+  bd_error err = {""};
+  const bd_watch watch = {hear, &all};
+  if (bd_quantize_watched(index, &setting, &watch, NULL, &proved, &err) != BD_OK)
+    fail_msg("%s", err.text);
+  assert_true(proved->proved && all.count >= 2);
+  assert_true(all.bounds[all.count - 1] > quick->cluster_bound);
+  for (int i = 1; i < all.count; i++)
+    assert_true(all.bounds[i] > all.bounds[i - 1]);
+  assert_true(all.bounds[all.count - 1] <= proved->cluster_bound * (1 + 1e-9));
+  bd_result_free(quick);
+  bd_result_free(proved);
+  bd_index_free(index);
+  free(weights);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(agrees_with_dynamic_programme),
       cmocka_unit_test(windows_agree_with_divide_and_conquer),
+      cmocka_unit_test(bound_rises_to_the_proof),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

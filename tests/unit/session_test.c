@@ -326,11 +326,40 @@ static void leaving_while_jobs_run(void **unused) {
   }
 }
 
+// A layer that takes a while to prove: what is shown of its bound only comes nearer.
+static void bound_tightens_until_proved(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(2);
+  settle(session);
+  int largest = 0;
+  for (int i = 1; i < bd_session_count(session); i++)
+    if (bd_model_layer(bd_session_model(session), i)->weights >
+        bd_model_layer(bd_session_model(session), largest)->weights)
+      largest = i;
+  bd_dial dial = bd_session_layer(session, largest)->dial;
+  dial.setting.bits = 7;
+  dial.setting.method = BD_KMEANS;
+  bd_session_look_at(session, largest, largest, largest);
+  bd_session_edit(session, &largest, &dial, 1, "a turn");
+  double before = INFINITY, first = 0;
+  const bd_layer_state *state = bd_session_layer(session, largest);
+  while (state->stale || state->proving) {
+    wait_some(session);
+    if (state->stale) continue;
+    if (first == 0) first = state->result->optimum_ratio;
+    assert_true(state->result->optimum_ratio <= before);
+    before = state->result->optimum_ratio;
+  }
+  assert_true(state->result->proved && before >= 1 && before <= first);
+  bd_session_free(session);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(results_equal_those_of_a_study),
       cmocka_unit_test(curve_is_each_width_alone),
       cmocka_unit_test(stale_results_never_show),
+      cmocka_unit_test(bound_tightens_until_proved),
       cmocka_unit_test(undo_takes_every_edit_back),
       cmocka_unit_test(no_change_makes_no_step),
       cmocka_unit_test(undo_holds_the_newest_of_very_many),
