@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+enum { SOME = 4096 }; // values converted at once
+
 static size_t bytes_of(const bd_values *values) {
   return values->count * bd_dtype_size(values->type);
 }
@@ -124,6 +126,39 @@ bd_status bd_model_weights(const bd_model *model, int layer, bd_weights *out, bd
   if (out->owned) bd_values_floats(&values, out->owned);
   bd_pages_free(owned, bytes_of(&values));
   return out->owned ? BD_OK : bd_fail_memory(err, bd_model_layer(model, layer)->tensor);
+}
+
+// Some of a layer's values of a data file, in pieces.
+static bd_status convert_some(const bd_source *file, const bd_values *values, size_t first,
+                              size_t count, float *out, bd_error *err) {
+  size_t size = bd_dtype_size(values->type);
+  const char *place = (const char *)values->data + first * size;
+  if (values->type == BD_FLOAT32) return bd_source_read(file, place, count * size, out, err);
+  double some[SOME];
+  for (size_t at = 0; at < count; at += SOME) {
+    size_t piece = count - at < SOME ? count - at : SOME;
+    BD_TRY(bd_source_read(file, place + at * size, piece * size, some, err));
+    bd_dtype_to_float(values->type, some, piece, out + at);
+  }
+  return BD_OK;
+}
+
+bd_status bd_model_weights_some(const bd_model *model, int layer, size_t first, size_t count,
+                                float *out, bd_error *err) {
+  const bd_found *found;
+  BD_TRY(usable(model, layer, &found, err));
+  bd_values values = found->values;
+  if (first > values.count || count > values.count - first)
+    return bd_fail(err, BD_INVALID, "%s: has only %zu weights", found->shown.tensor, values.count);
+  const bd_source *file = bd_external_source(&model->external, values.data);
+  if (file) return convert_some(file, &values, first, count, out, err);
+  void *none;
+  BD_TRY(values_of(model, layer, &values, &none, err));
+  size_t size = values.wide ? sizeof(int32_t) : bd_dtype_size(values.type);
+  values.data = (const char *)values.data + first * size;
+  values.count = count;
+  bd_values_floats(&values, out);
+  return BD_OK;
 }
 
 void bd_weights_free(bd_weights *weights) {

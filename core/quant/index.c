@@ -175,8 +175,8 @@ void bd_index_free(bd_index *index) {
   free(index);
 }
 
-void bd_index_set_reread(bd_index *index, const bd_reread *source) {
-  index->reread = *source;
+void bd_index_set_reread(bd_index *index, const bd_reread *reread) {
+  index->reread = *reread;
 }
 
 const bd_stats *bd_index_stats(const bd_index *index) {

@@ -35,14 +35,14 @@ void bd_index_free(bd_index *index);
 // time it quantizes, on any thread. axes cover all of them.
 typedef struct bd_reread {
   bd_axes axes;
-  // *owned: NULL, or the same memory, to be freed. BD_FAILED, BD_INVALID: they cannot be read.
-  bd_status (*read)(const struct bd_reread *source, const float **weights, float **owned,
+  // Weights [first, first + count) as floats. BD_FAILED, BD_INVALID: they cannot be read.
+  bd_status (*read)(const struct bd_reread *self, size_t first, size_t count, float *out,
                     bd_error *err);
   const void *from; // both are read's own
   int number;
 } bd_reread;
 // Before any other thread sees the index. What it is read from must outlive the index.
-void bd_index_set_reread(bd_index *index, const bd_reread *source);
+void bd_index_set_reread(bd_index *index, const bd_reread *reread);
 
 const bd_stats *bd_index_stats(const bd_index *index);
 

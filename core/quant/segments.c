@@ -59,17 +59,17 @@ int bd_segments_levels(const bd_segment *segments, int count, double levels[BD_S
   return kept;
 }
 
-// The place after weight number `wanted` of this value.
-static size_t place_after(const float *weights, size_t count, float value, size_t wanted) {
+size_t bd_tie_place(const float *weights, size_t count, float value, size_t *wanted) {
   size_t place = 0;
-  for (; wanted > 0 && place < count; place++)
-    wanted -= weights[place] == value;
+  for (; *wanted > 0 && place < count; place++)
+    *wanted -= weights[place] == value;
   return place;
 }
 
 bd_ties bd_ties_of(const bd_hole *hole, const float *weights, size_t count) {
   float threshold = (float)hole->threshold;
+  size_t positive = hole->positive_ties, negative = hole->negative_ties;
   return (bd_ties){.threshold = threshold,
-                   .positive_end = place_after(weights, count, threshold, hole->positive_ties),
-                   .negative_end = place_after(weights, count, -threshold, hole->negative_ties)};
+                   .positive_end = bd_tie_place(weights, count, threshold, &positive),
+                   .negative_end = bd_tie_place(weights, count, -threshold, &negative)};
 }

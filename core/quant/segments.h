@@ -24,6 +24,8 @@ typedef struct bd_ties {
   size_t positive_end, negative_end;
 } bd_ties;
 
+// The place after tie number `wanted` of this value; count where there are fewer.
+size_t bd_tie_place(const float *weights, size_t count, float value, size_t *wanted);
 bd_ties bd_ties_of(const bd_hole *hole, const float *weights, size_t count);
 
 static inline bool bd_tie_pruned(const bd_ties *ties, float weight, size_t place) {

@@ -1,5 +1,6 @@
-// Parts are worked on in blocks; what a block needs of memory is given back after each part, and
-// only segments and a few figures stay.
+// Parts are worked on tile by tile: as many whole channels as are read at once, or a piece of a
+// long one. What a part needs of memory is given back after it; only segments and a few figures
+// stay.
 #include "core/quant/split.h"
 
 #include "core/quant/index_private.h"
@@ -11,9 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_WEIGHTS = 1 << 14, LEVELS_MOST = BD_LEVELS_MAX + 1 };
+enum {
+  TILE_WEIGHTS = 1 << 16, // about
+  RUN_WEIGHTS = 128,      // to read at once at least
+  LEVELS_MOST = BD_LEVELS_MAX + 1
+};
 
-// Sums over the parts of a block, in their order.
+// Sums over the parts of a tile, in their order.
 typedef struct totals {
   double sse_prune, sse_cluster, sse_map, bound, bits, max_error;
   int merged, most_levels;
@@ -21,15 +26,23 @@ typedef struct totals {
   size_t codes[LEVELS_MOST], masked; // weights of each place among the levels; of a bitmap
 } totals;
 
+// How a tensor is cut into tiles.
+typedef struct tiling {
+  size_t channels;     // of a tile
+  size_t parts;        // of a channel in a tile
+  size_t per_channel;  // tiles, where those hold less than a channel; else 1
+  size_t count;        // of all tiles
+  size_t part_weights; // the most
+} tiling;
+
 typedef struct split {
   const bd_index *index;
-  const float *weights;
   bd_ties ties;
   const bd_setting *setting;
   bd_effort effort;
   const bd_cancel *cancel;
   bd_result *result;
-  size_t block_parts;
+  tiling tiling;
 } split;
 
 bd_parts bd_split_parts(bd_axes axes, const bd_setting *setting) {
@@ -38,26 +51,132 @@ bd_parts bd_split_parts(bd_axes axes, const bd_setting *setting) {
   return bd_parts_of(axes, setting->granularity == BD_CHANNEL ? channel : setting->group);
 }
 
-// --- one part -----------------------------------------------------------------------------------
+// --- tiles --------------------------------------------------------------------------------------
 
-// The part's weights side by side, and how many ties among them are pruned.
-static void gather(const split *all, size_t part, float *values, size_t *positive,
-                   size_t *negative) {
+static size_t over(size_t a, size_t b) {
+  return a / b + (a % b != 0);
+}
+
+static tiling tiling_of(const bd_parts *parts) {
+  const bd_axes *axes = &parts->axes;
+  size_t weights = axes->outer * axes->inner, parts_of_channel = parts->count / axes->channels;
+  size_t largest = bd_parts_size(parts, 0); // the first of a channel is no shorter than the others
+  tiling out = {.channels = 1, .parts = parts_of_channel, .per_channel = 1};
+  out.part_weights = largest;
+  if (axes->outer == 1 && weights > TILE_WEIGHTS) {
+    out.parts = largest < TILE_WEIGHTS ? TILE_WEIGHTS / largest : 1;
+    out.per_channel = over(parts_of_channel, out.parts);
+  } else {
+    size_t least = over(RUN_WEIGHTS, axes->inner), most = TILE_WEIGHTS / weights;
+    size_t wanted = least > most ? least : most;
+    out.channels = wanted < axes->channels ? wanted : axes->channels;
+  }
+  out.count = over(axes->channels, out.channels) * out.per_channel;
+  return out;
+}
+
+// One tile: parts [first, end), and their weights channel by channel.
+typedef struct tile {
+  size_t first, end;
+  size_t channel, channels;
+  size_t from, to; // weights of each channel
+  float *values;
+} tile;
+
+static tile tile_at(const split *all, size_t number, float *values) {
+  const tiling *plan = &all->tiling;
   const bd_parts *parts = &all->result->parts;
-  size_t size = bd_parts_size(parts, part);
+  size_t of_channel = parts->count / parts->axes.channels;
+  tile one = {.channel = number / plan->per_channel * plan->channels, .values = values};
+  size_t left = parts->axes.channels - one.channel;
+  one.channels = left < plan->channels ? left : plan->channels;
+  size_t first = number % plan->per_channel * plan->parts;
+  size_t count = of_channel - first < plan->parts ? of_channel - first : plan->parts;
+  one.first = one.channel * of_channel + first;
+  one.end = one.first + (one.channels - 1) * of_channel + count;
+  size_t weights = parts->axes.outer * parts->axes.inner;
+  one.from = first * plan->part_weights;
+  one.to = first + count < of_channel ? one.from + count * plan->part_weights : weights;
+  return one;
+}
+
+// Of one tile, and of the row that is read at once where channels do not lie side by side.
+static size_t tile_weights(const split *all) {
+  const bd_axes *axes = &all->result->parts.axes;
+  const tiling *plan = &all->tiling;
+  size_t channel = axes->outer * axes->inner, piece = plan->parts * plan->part_weights;
+  size_t row = axes->outer > 1 ? plan->channels * axes->inner : 0;
+  return plan->channels * (piece < channel ? piece : channel) + row;
+}
+
+static bd_status read_rows(const split *all, const tile *one, bd_error *err) {
+  const bd_reread *reread = &all->index->reread;
+  const bd_axes *axes = &reread->axes;
+  size_t inner = axes->inner, weights = axes->outer * inner;
+  float *row = one->values + one->channels * weights;
+  for (size_t outer = 0; outer < axes->outer; outer++) {
+    size_t first = (outer * axes->channels + one->channel) * inner;
+    BD_TRY(reread->read(reread, first, one->channels * inner, row, err));
+    for (size_t channel = 0; channel < one->channels; channel++)
+      memcpy(one->values + channel * weights + outer * inner, row + channel * inner,
+             inner * sizeof *row);
+  }
+  return BD_OK;
+}
+
+static bd_status read_tile(const split *all, const tile *one, bd_error *err) {
+  const bd_reread *reread = &all->index->reread;
+  if (reread->axes.outer > 1) return read_rows(all, one, err);
+  size_t first = one->channel * reread->axes.inner + one->from;
+  return reread->read(reread, first, one->channels * (one->to - one->from), one->values, err);
+}
+
+// --- ties at the prune threshold ----------------------------------------------------------------
+
+// The place after tie number `wanted`, of all of this value.
+static bd_status find_tie(const split *all, double value, size_t wanted, size_t *place,
+                          bd_error *err) {
+  const bd_index *index = all->index;
+  const bd_reread *reread = &index->reread;
+  size_t count = index->stats.count;
+  *place = count;
+  if (wanted == bd_index_through(index, value) - bd_index_before(index, value)) return BD_OK;
+  float *some = malloc(TILE_WEIGHTS * sizeof *some);
+  bd_status status = some ? BD_OK : bd_fail_memory(err, "the weights at the prune threshold");
+  for (*place = 0; status == BD_OK && wanted > 0 && *place < count;) {
+    size_t piece = count - *place < TILE_WEIGHTS ? count - *place : TILE_WEIGHTS;
+    status = bd_cancelled(all->cancel) ? bd_fail(err, BD_CANCELLED, "quantizing was cancelled")
+                                       : reread->read(reread, *place, piece, some, err);
+    if (status == BD_OK) *place += bd_tie_place(some, piece, (float)value, &wanted);
+  }
+  free(some);
+  return status;
+}
+
+static bd_status find_ties(split *all, bd_error *err) {
+  const bd_hole *hole = &all->result->hole;
+  double threshold = hole->threshold;
+  all->ties = (bd_ties){.threshold = (float)threshold};
+  if (threshold == 0) return BD_OK;
+  BD_TRY(find_tie(all, threshold, hole->positive_ties, &all->ties.positive_end, err));
+  return find_tie(all, -threshold, hole->negative_ties, &all->ties.negative_end, err);
+}
+
+// How many ties of the part are pruned.
+static void count_ties(const split *all, size_t part, const float *values, size_t size,
+                       size_t *positive, size_t *negative) {
+  float threshold = all->ties.threshold;
   *positive = *negative = 0;
-  for (size_t from = 0; from < size;) {
-    bd_stretch stretch = bd_parts_stretch(parts, part, from);
-    const float *weights = all->weights + stretch.place;
-    memcpy(values + from, weights, stretch.count * sizeof *values);
-    for (size_t i = 0; all->ties.threshold > 0 && i < stretch.count; i++) {
-      bool pruned = bd_tie_pruned(&all->ties, weights[i], stretch.place + i);
-      *positive += pruned && weights[i] > 0;
-      *negative += pruned && weights[i] < 0;
-    }
-    from += stretch.count;
+  for (size_t i = 0; threshold > 0 && i < size; i++) {
+    if (fabsf(values[i]) != threshold) continue;
+    size_t place = bd_parts_stretch(&all->result->parts, part, i).place;
+    bool pruned = bd_tie_pruned(&all->ties, values[i], place);
+    *positive += pruned && values[i] > 0;
+    *negative += pruned && values[i] < 0;
   }
 }
+
+// --- one part -----------------------------------------------------------------------------------
 
 static void add_codes(const bd_result *one, totals *sums) {
   size_t gap = one->hole.to - one->hole.from;
@@ -97,14 +216,22 @@ static int keep_part(const bd_result *one, const bd_index *index, bd_part *part,
   return count;
 }
 
-static bd_status run_part(const split *all, size_t number, float *values, totals *sums,
+static const float *values_of(const split *all, const tile *one, size_t part) {
+  const bd_parts *parts = &all->result->parts;
+  size_t of_channel = parts->count / parts->axes.channels;
+  size_t channel = part / of_channel - one->channel;
+  size_t from = part % of_channel * all->tiling.part_weights;
+  return one->values + channel * (one->to - one->from) + (from - one->from);
+}
+
+static bd_status run_part(const split *all, const tile *from, size_t number, totals *sums,
                           bd_segment *segments, int *used, bd_error *err) {
   bd_result *result = all->result, *one = NULL;
   bd_index *index;
-  size_t positive, negative;
-  gather(all, number, values, &positive, &negative);
-  BD_TRY(bd_index_new(values, bd_parts_size(&result->parts, number), all->index->round, all->cancel,
-                      &index, err));
+  const float *values = values_of(all, from, number);
+  size_t size = bd_parts_size(&result->parts, number), positive, negative;
+  count_ties(all, number, values, size, &positive, &negative);
+  BD_TRY(bd_index_new(values, size, all->index->round, all->cancel, &index, err));
   bd_hole hole = bd_index_hole_at(index, (double)all->ties.threshold, positive, negative);
   bd_status status =
       bd_work_run(index, &hole, all->setting, all->effort, NULL, all->cancel, &one, err);
@@ -117,37 +244,38 @@ static bd_status run_part(const split *all, size_t number, float *values, totals
   return status;
 }
 
-// --- a block of parts ---------------------------------------------------------------------------
+// --- a tile of parts ----------------------------------------------------------------------------
 
-static size_t block_end(const split *all, size_t block) {
-  size_t end = (block + 1) * all->block_parts, count = all->result->parts.count;
-  return end < count ? end : count;
-}
-
-// Segments of the block's parts one after the other, then cut to size.
-static bd_status keep_segments(const split *all, size_t block, bd_segment *segments, size_t used,
-                               bd_error *err) {
+// Segments of the tile's parts one after the other, cut to size.
+static bd_status keep_segments(const split *all, size_t number, const tile *one,
+                               const bd_segment *segments, size_t used, bd_error *err) {
   bd_segment *kept = malloc((used + 1) * sizeof *kept);
   if (!kept) return bd_fail_memory(err, "the levels of a layer's parts");
   memcpy(kept, segments, used * sizeof *kept);
-  all->result->blocks[block] = kept;
-  for (size_t number = block * all->block_parts; number < block_end(all, block); number++) {
-    all->result->part[number].segments = kept;
-    kept += all->result->part[number].segment_count;
+  all->result->blocks[number] = kept;
+  for (size_t part = one->first; part < one->end; part++) {
+    all->result->part[part].segments = kept;
+    kept += all->result->part[part].segment_count;
   }
   return BD_OK;
 }
 
-static bd_status run_block(const split *all, size_t block, float *values, bd_segment *segments,
-                           totals *sums, bd_error *err) {
-  size_t used = 0;
+static bd_status run_tile(const split *all, size_t number, const tile *one, totals *sums,
+                          bd_error *err) {
+  size_t parts = one->end - one->first, used = 0, most = all->tiling.part_weights + 3;
+  if (most > BD_SEGMENTS_MAX) most = BD_SEGMENTS_MAX;
+  bd_segment *segments = malloc((parts * most + BD_SEGMENTS_MAX) * sizeof *segments);
+  bd_status status =
+      segments ? read_tile(all, one, err) : bd_fail_memory(err, "the levels of a layer's parts");
   *sums = (totals){.proved = true};
-  for (size_t number = block * all->block_parts; number < block_end(all, block); number++) {
-    int count;
-    BD_TRY(run_part(all, number, values, sums, segments + used, &count, err));
+  for (size_t part = one->first; status == BD_OK && part < one->end; part++) {
+    int count = 0;
+    status = run_part(all, one, part, sums, segments + used, &count, err);
     used += (size_t)count;
   }
-  return keep_segments(all, block, segments, used, err);
+  if (status == BD_OK) status = keep_segments(all, number, one, segments, used, err);
+  free(segments);
+  return status;
 }
 
 static void add_totals(totals *sums, const totals *more) {
@@ -166,21 +294,17 @@ static void add_totals(totals *sums, const totals *more) {
   sums->masked += more->masked;
 }
 
-static bd_status run_blocks(const split *all, totals *sums, bd_error *err) {
-  const bd_parts *parts = &all->result->parts;
-  size_t largest = bd_parts_size(parts, 0); // the first of a channel is no shorter than the others
-  size_t most = largest < BD_LEVELS_MAX ? largest + 3 : BD_SEGMENTS_MAX;
-  float *values = bd_scratch_alloc(largest, sizeof *values);
-  bd_segment *segments = malloc((all->block_parts * most + BD_SEGMENTS_MAX) * sizeof *segments);
-  bd_status status = values && segments ? BD_OK : bd_fail_memory(err, "the parts of a layer");
+static bd_status run_tiles(const split *all, totals *sums, bd_error *err) {
+  float *values = bd_scratch_alloc(tile_weights(all), sizeof *values);
+  bd_status status = values ? BD_OK : bd_fail_memory(err, "the parts of a layer");
   *sums = (totals){.proved = true};
-  for (size_t block = 0; status == BD_OK && block < all->result->block_count; block++) {
+  for (size_t number = 0; status == BD_OK && number < all->tiling.count; number++) {
     totals own;
-    status = run_block(all, block, values, segments, &own, err);
+    tile one = tile_at(all, number, values);
+    status = run_tile(all, number, &one, &own, err);
     if (status == BD_OK) add_totals(sums, &own);
   }
   free(values);
-  free(segments);
   return status;
 }
 
@@ -202,15 +326,14 @@ static void take_totals(const bd_index *index, const totals *sums, bd_result *re
 
 static bd_status run_split(split *all, bd_error *err) {
   bd_result *result = all->result;
-  size_t size = bd_parts_size(&result->parts, 0), parts = result->parts.count;
-  all->block_parts = size < BLOCK_WEIGHTS ? BLOCK_WEIGHTS / size : 1;
-  size_t blocks = parts / all->block_parts + (parts % all->block_parts != 0);
-  result->part = calloc(parts, sizeof *result->part);
-  result->blocks = calloc(blocks, sizeof *result->blocks);
+  all->tiling = tiling_of(&result->parts);
+  result->part = calloc(result->parts.count, sizeof *result->part);
+  result->blocks = calloc(all->tiling.count, sizeof *result->blocks);
   if (!result->part || !result->blocks) return bd_fail_memory(err, "the parts of a layer");
-  result->block_count = blocks;
+  result->block_count = all->tiling.count;
   totals sums;
-  BD_TRY(run_blocks(all, &sums, err));
+  BD_TRY(find_ties(all, err));
+  BD_TRY(run_tiles(all, &sums, err));
   take_totals(all->index, &sums, result);
   return BD_OK;
 }
@@ -218,21 +341,14 @@ static bd_status run_split(split *all, bd_error *err) {
 bd_status bd_split_quantize(const bd_index *index, const bd_hole *hole, const bd_setting *setting,
                             bd_effort effort, const bd_cancel *cancel, bd_result **out,
                             bd_error *err) {
-  const bd_reread *source = &index->reread;
   split all = {.index = index, .setting = setting, .effort = effort, .cancel = cancel};
-  float *owned = NULL;
-  BD_TRY(source->read(source, &all.weights, &owned, err));
   all.result = calloc(1, sizeof *all.result);
-  bd_status status = all.result ? BD_OK : bd_fail_memory(err, "a result");
-  if (status == BD_OK) {
-    *all.result = (bd_result){.setting = *setting,
-                              .count = index->stats.count,
-                              .hole = *hole,
-                              .parts = bd_split_parts(source->axes, setting)};
-    all.ties = bd_ties_of(hole, all.weights, index->stats.count);
-    status = run_split(&all, err);
-  }
-  free(owned);
+  if (!all.result) return bd_fail_memory(err, "a result");
+  *all.result = (bd_result){.setting = *setting,
+                            .count = index->stats.count,
+                            .hole = *hole,
+                            .parts = bd_split_parts(index->reread.axes, setting)};
+  bd_status status = run_split(&all, err);
   if (status == BD_OK)
     *out = all.result;
   else

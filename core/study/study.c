@@ -46,13 +46,9 @@ bd_axes bd_study_axes(const bd_layer *layer) {
   return axes;
 }
 
-static bd_status read_again(const bd_reread *source, const float **weights, float **owned,
+static bd_status read_again(const bd_reread *self, size_t first, size_t count, float *out,
                             bd_error *err) {
-  bd_weights read;
-  BD_TRY(bd_model_weights(source->from, source->number, &read, err));
-  *weights = read.data;
-  *owned = read.owned;
-  return BD_OK;
+  return bd_model_weights_some(self->from, self->number, first, count, out, err);
 }
 
 bd_status bd_study_index(const bd_model *model, int layer, const bd_cancel *cancel, bd_index **out,
