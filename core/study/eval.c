@@ -1,19 +1,13 @@
 #include "core/study/eval.h"
 
 #include "core/engine/parallel.h"
+#include "core/study/outputs.h"
 
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-// What is known of one sample.
-typedef struct sample_result {
-  bool done, labelled, classes;
-  bd_marks real, quantized;
-  bd_likeness likeness;
-} sample_result;
 
 struct bd_eval {
   const bd_engine *engine;
@@ -30,7 +24,7 @@ typedef struct job {
   const bd_swap *swap;
   const bd_cancel *cancel;
   bd_run **runs; // by thread
-  sample_result *results;
+  bd_verdict *results;
   pthread_mutex_t lock; // of results, the memory account and progress
   bd_eval_progress progress;
   void *arg;
@@ -63,80 +57,6 @@ void bd_eval_free(bd_eval *eval) {
   free(eval);
 }
 
-// --- outputs -------------------------------------------------------------------------------------
-
-static int64_t output_values(const bd_eval *eval, const bd_run *run) {
-  int64_t count = 0;
-  for (int i = 0; i < eval->outputs; i++)
-    count += bd_run_output(run, i)->count;
-  return count;
-}
-
-// All outputs as floats, one after the other; the caller frees.
-static float *copy_outputs(const bd_eval *eval, const bd_run *run) {
-  float *out = malloc((size_t)output_values(eval, run) * sizeof *out + 1), *at = out;
-  for (int i = 0; out && i < eval->outputs; i++) {
-    const bd_tensor *output = bd_run_output(run, i);
-    bd_convert(output->type, output->data, BD_TYPE_FLOAT, at, output->count);
-    at += output->count;
-  }
-  return out;
-}
-
-// Is the output one row of at least two classes for each of the batch's samples?
-static int64_t classes_of(const bd_tensor *output, int64_t batch) {
-  if (output->rank < 1 || !bd_type_is_real(output->type) || output->count % batch) return 0;
-  int64_t classes = output->count / batch;
-  bool rows = output->rank >= 2 && output->dims[0] == batch && output->dims[1] == classes;
-  return classes >= 2 && (rows || (output->rank == 1 && batch == 1)) ? classes : 0;
-}
-
-static bd_status check_label(const bd_eval *eval, int64_t sample, int64_t classes, bd_error *err) {
-  if (!classes)
-    return bd_fail(err, BD_INVALID, "labels need a first output of one row of classes a sample");
-  if (eval->labels[sample] < classes) return BD_OK;
-  return bd_fail(err, BD_INVALID, "label %lld of sample %lld: the network has %lld classes, from 0",
-                 (long long)eval->labels[sample], (long long)sample, (long long)classes);
-}
-
-// Σ over all outputs of a sample: outputs that have the batch on axis 0 are split, others are
-// counted with the batch's first sample.
-static void add_energy(const bd_eval *eval, const bd_run *run, const float *real,
-                       const float *other, int64_t batch, int64_t place, bd_likeness *out) {
-  for (int i = 0; i < eval->outputs; i++) {
-    const bd_tensor *output = bd_run_output(run, i);
-    bool split = output->rank > 0 && output->dims[0] == batch;
-    int64_t each = split ? output->count / batch : output->count, from = split ? place * each : 0;
-    for (int64_t k = from; (split || place == 0) && k < from + each; k++) {
-      double p = (double)real[k], d = p - (double)other[k];
-      out->signal += p * p;
-      out->noise += d * d;
-    }
-    real += output->count;
-    other += output->count;
-  }
-}
-
-static bd_status judge(const job *j, const bd_run *run, int64_t index, const float *real,
-                       const float *other, int64_t place, sample_result *out, bd_error *err) {
-  const bd_eval *eval = j->eval;
-  int64_t batch = bd_data_batch(eval->data), sample = index * batch + place;
-  int64_t classes = eval->outputs ? classes_of(bd_run_output(run, 0), batch) : 0;
-  const float *row = real + place * classes, *other_row = other + place * classes;
-  bool distribution = classes && bd_is_distribution(row, classes);
-  *out = (sample_result){.done = true, .classes = classes > 0};
-  if (eval->labels) {
-    BD_TRY(check_label(eval, sample, classes, err));
-    out->labelled = true;
-    out->real = bd_mark(row, classes, eval->labels[sample], distribution);
-    out->quantized = bd_mark(other_row, classes, eval->labels[sample], distribution);
-  }
-  if (classes) out->likeness = bd_compare(row, other_row, classes, distribution);
-  out->likeness.signal = out->likeness.noise = 0;
-  add_energy(eval, run, real, other, batch, place, &out->likeness);
-  return BD_OK;
-}
-
 // --- the sum -------------------------------------------------------------------------------------
 
 static void add_accuracy(bd_accuracy *accuracy, const bd_marks *marks) {
@@ -149,12 +69,12 @@ static void add_accuracy(bd_accuracy *accuracy, const bd_marks *marks) {
 static void sum_up(const job *j, bd_evaluation *out) {
   *out = (bd_evaluation){.wanted = bd_data_samples(j->eval->data)};
   for (int64_t i = 0; i < out->wanted; i++) {
-    const sample_result *result = &j->results[i];
+    const bd_verdict *result = &j->results[i];
     if (!result->done) continue;
     out->samples++;
     if (result->labelled) {
       add_accuracy(&out->real, &result->real);
-      add_accuracy(&out->quantized, &result->quantized);
+      add_accuracy(&out->quantized, &result->other);
     }
     if (result->classes) {
       bd_mean_add(&out->agreement, result->likeness.agree);
@@ -175,9 +95,10 @@ static bd_status real_outputs(job *j, bd_run *run, int64_t index, const bd_tenso
   *out = eval->kept[index];
   if (*out) return BD_OK;
   BD_TRY(bd_run_all(run, NULL, inputs, j->cancel, err));
-  *out = copy_outputs(eval, run);
+  int64_t count;
+  *out = bd_outputs_copy(run, eval->outputs, &count);
   if (!*out) return bd_fail_memory(err, "the outputs");
-  size_t bytes = (size_t)output_values(eval, run) * sizeof **out;
+  size_t bytes = (size_t)count * sizeof **out;
   pthread_mutex_lock(&j->lock);
   *owned = eval->kept_bytes + bytes > eval->memory;
   if (!*owned) {
@@ -199,7 +120,7 @@ static bool is_due(job *j) {
   return true;
 }
 
-static void report(job *j, int64_t index, const sample_result *results, int64_t count) {
+static void report(job *j, int64_t index, const bd_verdict *results, int64_t count) {
   pthread_mutex_lock(&j->lock);
   memcpy(j->results + index * bd_data_batch(j->eval->data), results,
          (size_t)count * sizeof *results);
@@ -213,14 +134,15 @@ static void report(job *j, int64_t index, const sample_result *results, int64_t 
 
 static bd_status judge_all(job *j, const bd_run *run, int64_t index, const float *real,
                            const float *other, bd_error *err) {
-  int64_t batch = bd_data_batch(j->eval->data);
-  int64_t left = bd_data_samples(j->eval->data) - index * batch,
-          count = left < batch ? left : batch;
-  sample_result *results = calloc((size_t)count, sizeof *results);
+  const bd_eval *eval = j->eval;
+  int64_t batch = bd_data_batch(eval->data), first = index * batch;
+  int64_t left = bd_data_samples(eval->data) - first, count = left < batch ? left : batch;
+  bd_verdict *results = calloc((size_t)count, sizeof *results);
   if (!results) return bd_fail_memory(err, "the evaluation");
   bd_status status = BD_OK;
   for (int64_t i = 0; i < count && status == BD_OK; i++)
-    status = judge(j, run, index, real, other, i, &results[i], err);
+    status = bd_outputs_judge(run, eval->outputs, real, other, batch, i, first + i,
+                              eval->labels ? &eval->labels[first + i] : NULL, &results[i], err);
   if (status == BD_OK) report(j, index, results, count);
   free(results);
   return status;
@@ -240,7 +162,7 @@ static bd_status eval_run(void *arg, int thread, int64_t index, const bd_tensor 
   bd_status status =
       j->swap || !bd_run_done(run) ? bd_run_all(run, j->swap, inputs, j->cancel, err) : BD_OK;
   if (status == BD_OK && j->swap) {
-    other = copy_outputs(j->eval, run);
+    other = bd_outputs_copy(run, j->eval->outputs, NULL);
     if (!other) status = bd_fail_memory(err, "the outputs");
   }
   if (status == BD_OK) status = judge_all(j, run, index, real, other ? other : real, err);
