@@ -19,7 +19,7 @@ BUILD_PACKAGES := gcc:compiles g++:compiles-the-ONNX-checker libncurses-dev:the-
   libstb-dev:reads-pictures liblapacke-dev:Cholesky-factors-for-repair libopenblas-serial-dev:the-same-ten-times-faster
 TEST_PACKAGES := libcmocka-dev:unit-tests python3-minimal:test-scripts python3-numpy:reads-arrays \
   python3-onnx:second-reader-of-models python3-sklearn:second-K-means python3-pyte:reads-a-terminal-screen \
-  libonnx-testdata:operator-tests
+  libonnx-testdata:operator-tests parallel:runs-shards-of-a-sweep
 PICTURE_PACKAGES := python3-pil:draws-pictures fonts-dejavu-core:their-font python3-pyte:reads-a-terminal-screen
 FORMAT_PACKAGES := clang-format:formats-the-source
 

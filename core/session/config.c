@@ -18,25 +18,6 @@ static const cJSON *get(const cJSON *object, const char *key) {
 
 // --- reading -------------------------------------------------------------------------------------
 
-// Sets the fields that `object` holds, whatever else it holds.
-static bd_status read_setting(const cJSON *object, const char *path, bd_setting *setting,
-                              bd_error *err) {
-  for (int field = 0; field < BD_FIELD_COUNT; field++) {
-    const cJSON *item = get(object, bd_setting_field(field)->name);
-    if (!item) continue;
-    char number[40];
-    snprintf(number, sizeof number, "%.17g", item->valuedouble);
-    const char *text = cJSON_IsString(item) ? item->valuestring : number;
-    bd_error why;
-    if (!cJSON_IsString(item) && !cJSON_IsNumber(item))
-      return bd_fail(err, BD_INVALID, "%s: %s is neither a number nor a name: correct it", path,
-                     bd_setting_field(field)->name);
-    if (bd_setting_set(setting, field, text, &why) != BD_OK)
-      return bd_fail(err, BD_INVALID, "%s: %s", path, why.text);
-  }
-  return BD_OK;
-}
-
 static bd_status read_head(const cJSON *root, const char *path, bd_error *err) {
   const cJSON *version = get(root, "version");
   if (strcmp(bd_json_string(root, "format", ""), FORMAT_NAME) != 0)
@@ -157,14 +138,14 @@ static bd_status read_layer(const cJSON *entry, const char *path, const bd_model
     return bd_fail(err, BD_INVALID, "%s: names a layer that the model has not: %.80s", path,
                    tensor ? tensor : "(none)");
   dials[layer].locked = cJSON_IsTrue(get(entry, "locked"));
-  return read_setting(entry, path, &dials[layer].setting, err);
+  return bd_setting_from_json(entry, path, &dials[layer].setting, err);
 }
 
 static bd_status read_dials(const cJSON *root, const char *path, const bd_model *model,
                             bd_dial *dials, bd_error *err) {
   bd_setting defaults = bd_setting_default();
-  BD_TRY(read_setting(root, path, &defaults, err)); // the top holds "seed"
-  BD_TRY(read_setting(get(root, "defaults"), path, &defaults, err));
+  BD_TRY(bd_setting_from_json(root, path, &defaults, err)); // the top holds "seed"
+  BD_TRY(bd_setting_from_json(get(root, "defaults"), path, &defaults, err));
   for (int i = 0; i < bd_model_layer_count(model); i++)
     dials[i] = (bd_dial){defaults, false};
   const cJSON *entry;

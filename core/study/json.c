@@ -2,6 +2,7 @@
 
 #include "core/base/json.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static double number_of(const bd_setting *setting, int field) {
@@ -20,6 +21,25 @@ void bd_setting_json(cJSON *object, const bd_setting *setting, const bd_setting 
     else
       cJSON_AddNumberToObject(object, about->name, number_of(setting, field));
   }
+}
+
+bd_status bd_setting_from_json(const cJSON *object, const char *path, bd_setting *setting,
+                               bd_error *err) {
+  for (int field = 0; field < BD_FIELD_COUNT; field++) {
+    const char *name = bd_setting_field(field)->name;
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    if (!item) continue;
+    char number[40];
+    snprintf(number, sizeof number, "%.17g", item->valuedouble);
+    const char *text = cJSON_IsString(item) ? item->valuestring : number;
+    bd_error why;
+    if (!cJSON_IsString(item) && !cJSON_IsNumber(item))
+      return bd_fail(err, BD_INVALID, "%s: %s is neither a number nor a name: correct it", path,
+                     name);
+    if (bd_setting_set(setting, field, text, &why) != BD_OK)
+      return bd_fail(err, BD_INVALID, "%s: %s", path, why.text);
+  }
+  return BD_OK;
 }
 
 static void add_error(cJSON *object, const bd_result *result) {

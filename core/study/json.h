@@ -16,5 +16,8 @@ bd_status bd_model_json(const bd_model *model, cJSON *root, bd_error *err);
 // The fields of a setting under their own names; those equal to `base` are left out (NULL: none
 // is).
 void bd_setting_json(cJSON *object, const bd_setting *setting, const bd_setting *base);
+// Sets the fields that `object` holds, whatever else it holds. BD_INVALID names the path.
+bd_status bd_setting_from_json(const cJSON *object, const char *path, bd_setting *setting,
+                               bd_error *err);
 
 #endif

@@ -101,6 +101,20 @@ def others():
         put(f"npy/{name}.npz", out.getvalue())
 
 
+def sensitivities():
+    point = {"bits": 3, "prune": 0.5, "relative_sse": 0.02, "local_sqnr_db": 17.1, "output_sqnr_db": None,
+             "kl": 0.03, "kl_error": 0.001, "top1": 0.9, "top1_error": 0.01}
+    head = {"format": "bitdial-sensitivity", "version": 1, "model": {"file": "m.onnx", "sha256": "0" * 64},
+            "data": {"samples": 8, "sha256": "1" * 64}}
+    layer = {"tensor": "w", "method": "kmeans", "seed": 1, "points": [point, dict(point, bits=4)]}
+    put("sensitivity/whole.json", json.dumps(dict(
+        head, samples=8, float={"top1": 0.9, "top1_error": None}, layers=[layer, dict(layer, tensor="v")])))
+    put("sensitivity/shard.json", json.dumps(dict(
+        head, shard={"index": 1, "of": 1}, samples=4, float={"top1": None, "sums": [4, 3, 3]},
+        layers=[dict(layer, points=[dict(point, sums=list(range(10)))])])))
+
+
 models()
 configs()
+sensitivities()
 others()

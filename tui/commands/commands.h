@@ -2,6 +2,7 @@
 #ifndef BD_TUI_COMMANDS_COMMANDS_H
 #define BD_TUI_COMMANDS_COMMANDS_H
 
+#include "core/study/points.h"
 #include "tui/commands/options.h"
 
 bd_status bd_command_explore(const bd_options *options, bd_error *err);
@@ -10,6 +11,8 @@ bd_status bd_command_quantize(const bd_options *options, bd_error *err);
 bd_status bd_command_report(const bd_options *options, bd_error *err);
 bd_status bd_command_run(const bd_options *options, bd_error *err);
 bd_status bd_command_eval(const bd_options *options, bd_error *err);
+bd_status bd_command_sweep(const bd_options *options, bd_error *err);
+bd_status bd_command_merge(const bd_options *options, bd_error *err);
 bd_status bd_command_tune(const bd_options *options, bd_error *err);
 
 // Opens the model and indexes or quantizes every layer, with progress; interrupted: BD_CANCELLED.
@@ -19,6 +22,12 @@ typedef struct bd_work {
 } bd_work;
 bd_status bd_work_open(const bd_options *options, bool quantize, bd_work *work, bd_error *err);
 void bd_work_close(bd_work *work);
+
+// The axes that --widths and --prunes name.
+bd_status bd_options_varied(const bd_options *options, bd_varied *out, bd_error *err);
+// Quantizes the points of what was opened (without quantizing), with progress.
+bd_status bd_work_points(const bd_options *options, const bd_work *work, bd_points *points,
+                         bd_error *err);
 
 // Names the refused layers on standard error, in one line: `what` before the names, `advice` after.
 void bd_warn_refused(const bd_work *work, const char *what, const char *advice);

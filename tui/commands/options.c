@@ -1,6 +1,7 @@
-#include "tui/commands/options.h"
+#include "tui/commands/commands.h"
 
 #include "core/base/text.h"
+#include "core/study/sensitivity.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -20,13 +21,15 @@ enum {
   REPORT = 8,
   RUN = 16,
   EVAL = 32,
-  TUNE = 64,
+  SWEEP = 64,
+  MERGE = 128,
+  TUNE = 256,
 };
 enum {
-  RUNS = RUN | EVAL,      // those that run the network and are done
-  FEEDS = RUNS | EXPLORE, // those that take data
-  SETTINGS = EXPLORE | QUANTIZE | REPORT | RUNS | TUNE,
-  EVERYWHERE = SETTINGS | LAYERS,
+  RUNS = RUN | EVAL,              // those that run the network and are done
+  FEEDS = RUNS | EXPLORE | SWEEP, // those that take data
+  SETTINGS = EXPLORE | QUANTIZE | REPORT | RUNS | TUNE | SWEEP,
+  EVERYWHERE = SETTINGS | LAYERS | MERGE,
 };
 
 typedef enum option_id {
@@ -55,6 +58,9 @@ typedef enum option_id {
   OPT_WIDTHS,
   OPT_TARGET_BITS,
   OPT_TARGET_SIZE,
+  OPT_PRUNES,
+  OPT_SHARD,
+  OPT_RESUME,
   OPT_HELP,
   OPT_VERSION,
 } option_id;
@@ -87,8 +93,14 @@ static const option_row rows[] = {
     {"target-bits", 0, "B", TUNE, "as many bits a weight as that, codebooks and masks included",
      OPT_TARGET_BITS},
     {"target-size", 0, "SIZE", TUNE, "or as many bytes: 40KiB, 1.5MiB", OPT_TARGET_SIZE},
-    {"widths", 0, "B,B,…", TUNE, "bit widths that a layer may get (default: 2 to 8)", OPT_WIDTHS},
-    {"output", 'o', "PATH", QUANTIZE | REPORT | RUN | TUNE, "write there", OPT_OUTPUT},
+    {"widths", 0, "B,B,…", TUNE | SWEEP, "bit widths to try on a layer (default: 2 to 8)",
+     OPT_WIDTHS},
+    {"prunes", 0, "P,P,…", SWEEP, "prune ratios to try (default: each layer's own)", OPT_PRUNES},
+    {"shard", 0, "I/N", SWEEP, "only the I-th of N parts of the points; `bitdial merge` joins them",
+     OPT_SHARD},
+    {"resume", 0, NULL, SWEEP, "go on with what the output file holds", OPT_RESUME},
+    {"output", 'o', "PATH", QUANTIZE | REPORT | RUN | TUNE | SWEEP | MERGE, "write there",
+     OPT_OUTPUT},
     {"json", 0, NULL, LAYERS | QUANTIZE | RUNS | TUNE, "print JSON", OPT_JSON},
     {"theme", 0, "NAME|FILE", EXPLORE, "colours: dark, light, mono, contrast, or a JSON file",
      OPT_THEME},
@@ -102,7 +114,7 @@ static const option_row rows[] = {
      "samples: .npy, .npz, a folder of JPEG and PNG files (labels.csv: file,class), or one of "
      "ONNX's test_data_set folders",
      OPT_DATA},
-    {"labels", 0, "FILE", EVAL | EXPLORE,
+    {"labels", 0, "FILE", EVAL | EXPLORE | SWEEP,
      "their classes: .npy, or text with one class or file,class a line", OPT_LABELS},
     {"limit", 0, "N", FEEDS, "only the first N samples", OPT_LIMIT},
     {"input", 0, "NAME=FILE", RUN, "an input's tensor as it is; may be repeated", OPT_INPUT},
@@ -182,6 +194,16 @@ static bd_status read_threads(bd_options *options, const char *text, bd_error *e
     return bd_fail(err, BD_INVALID, "--threads %s: takes a whole number from 1 to 256", text);
   options->threads = (int)value;
   return BD_OK;
+}
+
+static bd_status read_shard(bd_options *options, const char *text, bd_error *err) {
+  int used = 0;
+  bool read = sscanf(text, "%5d/%5d%n", &options->shard, &options->shards, &used) == 2;
+  if (read && !text[used] && options->shard >= 1 && options->shard <= options->shards &&
+      options->shards <= BD_SHARDS_MAX)
+    return BD_OK;
+  return bd_fail(err, BD_INVALID, "--shard %s: takes I/N with I from 1 to N, N up to %d", text,
+                 BD_SHARDS_MAX);
 }
 
 static bd_status read_limit(bd_options *options, const char *text, bd_error *err) {
@@ -289,6 +311,11 @@ static bd_status take(bd_options *options, int id, const char *value, bd_error *
   case OPT_WIDTHS:
     options->widths = value;
     break;
+  case OPT_PRUNES:
+    options->prunes = value;
+    break;
+  case OPT_SHARD:
+    return read_shard(options, value, err);
   }
   bool *const flags[] = {
       [OPT_JSON - OPT_CONFIG] = &options->json,
@@ -297,6 +324,7 @@ static bd_status take(bd_options *options, int id, const char *value, bd_error *
       [OPT_NO_MOUSE - OPT_CONFIG] = &options->no_mouse,
       [OPT_READ_ONLY - OPT_CONFIG] = &options->read_only,
       [OPT_FORCE_MATCH - OPT_CONFIG] = &options->force_match,
+      [OPT_RESUME - OPT_CONFIG] = &options->resume,
       [OPT_HELP - OPT_CONFIG] = &options->help,
       [OPT_VERSION - OPT_CONFIG] = &options->version,
   };
@@ -306,6 +334,9 @@ static bd_status take(bd_options *options, int id, const char *value, bd_error *
 
 static bd_status read_operands(int argc, char **argv, bd_options *options, bd_error *err) {
   if (options->help || options->version) return BD_OK;
+  options->files = argv + optind;
+  options->file_count = argc - optind;
+  if (options->command->run == bd_command_merge) return BD_OK; // takes as many as there are
   if (optind < argc) options->model = argv[optind++];
   if (optind < argc && options->command == bd_subcommands && access(options->model, F_OK) != 0)
     return bd_fail(err, BD_INVALID, "%s: no such command: see `bitdial --help`", options->model);

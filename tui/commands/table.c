@@ -16,6 +16,9 @@ const bd_subcommand bd_subcommands[] = {
      bd_command_run},
     {"eval", "MODEL.onnx --data PATH [--labels FILE] [SETTINGS] [INPUT] [--json]",
      "compare the quantized network with the float one on data", bd_command_eval},
+    {"sweep", "MODEL.onnx --data PATH -o S.json [--labels FILE] [SETTINGS] [INPUT]",
+     "measure on data what each layer alone costs at each bit width", bd_command_sweep},
+    {"merge", "S1.json S2.json … -o S.json", "join the shards of a sweep", bd_command_merge},
     {"tune",
      "MODEL.onnx (--target-bits B | --target-size SIZE) [-o CONFIG.json] [SETTINGS] [--json]",
      "give each layer the bits that serve it best within a budget; layers that are locked, or "

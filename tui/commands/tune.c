@@ -3,7 +3,6 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/study/json.h"
-#include "core/study/points.h"
 #include "tui/commands/progress.h"
 
 #include <math.h>
@@ -38,13 +37,10 @@ static void close_tuning(tuning *t) {
 
 static bd_status check(const bd_options *options, bd_varied *axes, bd_error *err) {
   int targets = !isnan(options->target_bits) + !isnan(options->target_size);
-  bd_error why;
-  *axes = bd_varied_default();
   if (targets != 1)
     return bd_fail(err, BD_INVALID,
                    "tune: needs one budget: give --target-bits B or --target-size SIZE");
-  if (!options->widths || bd_varied_widths(axes, options->widths, &why) == BD_OK) return BD_OK;
-  return bd_fail(err, BD_INVALID, "--widths %s: %s", options->widths, why.text);
+  return bd_options_varied(options, axes, err);
 }
 
 // Bits a weight count over all layers that can be quantized.
@@ -75,17 +71,6 @@ static bd_status make_points(tuning *t, bd_error *err) {
   return status;
 }
 
-static bd_status quantize_points(tuning *t, bd_error *err) {
-  bd_pool *pool;
-  BD_TRY(bd_pool_new(t->options->threads, &pool, err));
-  bd_bar bar = bd_bar_start("settings");
-  bd_status status =
-      bd_points_quantize(&t->points, t->work.studies, pool, bd_interrupt(), bd_bar_show, &bar, err);
-  bd_bar_end(&bar);
-  bd_pool_free(pool);
-  return status;
-}
-
 static void weigh(tuning *t) {
   for (int i = 0; i < t->points.count; i++) {
     const bd_point *point = &t->points.list[i];
@@ -105,7 +90,7 @@ static void take(tuning *t) {
 
 static bd_status allocate(tuning *t, bd_error *err) {
   BD_TRY(make_points(t, err));
-  BD_TRY(quantize_points(t, err));
+  BD_TRY(bd_work_points(t->options, &t->work, &t->points, err));
   t->costs = calloc((size_t)t->points.count + 1, sizeof *t->costs);
   t->chosen = calloc((size_t)t->points.count + 1, sizeof *t->chosen);
   if (!t->costs || !t->chosen) return bd_fail_memory(err, "the allocation");

@@ -43,6 +43,32 @@ void bd_work_close(bd_work *work) {
   *work = (bd_work){0};
 }
 
+static bd_status axis(bd_status status, const char *option, const char *text, const bd_error *why,
+                      bd_error *err) {
+  return status == BD_OK ? BD_OK : bd_fail(err, status, "--%s %s: %s", option, text, why->text);
+}
+
+bd_status bd_options_varied(const bd_options *options, bd_varied *out, bd_error *err) {
+  const char *widths = options->widths, *prunes = options->prunes;
+  bd_error why;
+  *out = bd_varied_default();
+  if (widths) BD_TRY(axis(bd_varied_widths(out, widths, &why), "widths", widths, &why, err));
+  if (prunes) BD_TRY(axis(bd_varied_prunes(out, prunes, &why), "prunes", prunes, &why, err));
+  return BD_OK;
+}
+
+bd_status bd_work_points(const bd_options *options, const bd_work *work, bd_points *points,
+                         bd_error *err) {
+  bd_pool *pool;
+  BD_TRY(bd_pool_new(options->threads, &pool, err));
+  bd_bar bar = bd_bar_start("settings");
+  bd_status status =
+      bd_points_quantize(points, work->studies, pool, bd_interrupt(), bd_bar_show, &bar, err);
+  bd_bar_end(&bar);
+  bd_pool_free(pool);
+  return status;
+}
+
 void bd_warn_refused(const bd_work *work, const char *what, const char *advice) {
   int count = 0;
   for (int i = 0; i < bd_model_layer_count(work->model); i++) {
