@@ -16,7 +16,8 @@ SANITIZE ?=
 BUILD_PACKAGES := gcc:compiles g++:compiles-the-ONNX-checker libncurses-dev:the-screen libonnx-dev:ONNX-schema-and-checker \
   libprotobuf-dev:libonnx-needs-it libprotobuf-c-dev:reads-ONNX protobuf-c-compiler:reads-ONNX \
   libcjson-dev:JSON libssl-dev:SHA-256 libdnnl-dev:runs-networks libzip-dev:archives-of-arrays \
-  libstb-dev:reads-pictures liblapacke-dev:Cholesky-factors-for-repair libopenblas-serial-dev:the-same-ten-times-faster
+  libstb-dev:reads-pictures liblapacke-dev:Cholesky-factors-for-repair libopenblas-serial-dev:the-same-ten-times-faster \
+  zlib1g-dev:measures-compressed-exports
 TEST_PACKAGES := libcmocka-dev:unit-tests python3-minimal:test-scripts python3-numpy:reads-arrays \
   python3-onnx:second-reader-of-models python3-sklearn:second-K-means python3-pyte:reads-a-terminal-screen \
   libonnx-testdata:operator-tests parallel:runs-shards-of-a-sweep
@@ -27,7 +28,7 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
 CPPFLAGS += -I. -I$(BUILD)/gen -D_GNU_SOURCE
 CFLAGS ?= -O3 -g
 ALL_CFLAGS := -std=c11 $(CFLAGS) -pthread -fno-math-errno -fvisibility=hidden $(SANITIZE)
-LIBS := -lonnx -lonnx_proto -lprotobuf -lstdc++ -lprotobuf-c -lcjson -lcrypto -lzip -l:libstb.a -ldl -lm
+LIBS := -lonnx -lonnx_proto -lprotobuf -lstdc++ -lprotobuf-c -lcjson -lcrypto -lzip -lz -l:libstb.a -ldl -lm
 SCREEN_LIBS := -lncursesw -ltinfo
 
 CORE_C := $(wildcard core/*/*.c)

@@ -12,11 +12,13 @@ typedef struct bd_making {
   bd_writer *writer;
 } bd_making;
 
-// A copy of the model's message with other weights in it, which lives as long as the arena and the
-// model. Tensors of data files still say so; those with new values hold them as raw data. Errors as
-// of bd_model_save.
+// A copy of the model's message with other weights in it, which lives as long as the arena, the
+// model and the new values (NULL: as stored). Tensors of data files still say so; those with new
+// values hold them as raw data. places (NULL: not wanted) gets, for each replacement, the copy of
+// the message that its values stand in. Errors as of bd_model_save.
 bd_status bd_model_patch(const bd_model *model, const bd_replacement *replacements, int count,
-                         bd_arena *arena, const Onnx__ModelProto **out, bd_error *err);
+                         bd_arena *arena, const void **places, const Onnx__ModelProto **out,
+                         bd_error *err);
 
 // Writes a copy of the model's message aside: raw data that is still in the model's files goes from
 // file to file, tensors that say they are in a data file go to a new one, which is then there.

@@ -8,7 +8,8 @@
 typedef struct patch {
   uintptr_t at;
   const bd_found *found;
-  const float *values;
+  const float *values; // NULL: as stored
+  int number;          // of the replacement
 } patch;
 
 typedef struct patches {
@@ -25,6 +26,7 @@ static int compare(const void *a, const void *b) {
 typedef struct saving {
   const bd_model *model;
   patches patches;
+  const void **places;
   bd_status *status;
   bd_error *err;
 } saving;
@@ -51,7 +53,8 @@ static bool patch_tensor(const bd_edit *edit, const Onnx__TensorProto *original,
   const saving *job = edit->arg;
   const patch *found = patch_of(&job->patches, original);
   if (bd_is_external(original) && !is_there(job, original)) return false;
-  if (!found) return true;
+  if (found && job->places) job->places[found->number] = copy;
+  if (!found || !found->values) return true;
   const bd_values *old = &found->found->values;
   void *data = (void *)(uintptr_t)bd_values_encode(old, found->values, edit->arena);
   if (copy->has_raw_data)
@@ -69,7 +72,8 @@ static bool patch_attribute(const bd_edit *edit, const Onnx__AttributeProto *ori
                             Onnx__AttributeProto *copy) {
   const saving *job = edit->arg;
   const patch *found = patch_of(&job->patches, original);
-  if (!found) return true;
+  if (found && job->places) job->places[found->number] = copy;
+  if (!found || !found->values) return true;
   if (found->found->values.data == &original->f)
     copy->f = found->values[0];
   else
@@ -88,7 +92,7 @@ static bd_status list_patches(const bd_model *model, const bd_replacement *repla
     const bd_found *found = &model->layers.items[layer];
     const bd_stored *stored = &found->value->stored;
     uintptr_t at = stored->tensor ? (uintptr_t)stored->tensor : (uintptr_t)stored->number;
-    all->items[all->count++] = (patch){at, found, replacements[i].values};
+    all->items[all->count++] = (patch){at, found, replacements[i].values, i};
   }
   qsort(all->items, all->count, sizeof *all->items, compare);
   for (size_t i = 1; i < all->count; i++)
@@ -99,9 +103,10 @@ static bd_status list_patches(const bd_model *model, const bd_replacement *repla
 }
 
 bd_status bd_model_patch(const bd_model *model, const bd_replacement *replacements, int count,
-                         bd_arena *arena, const Onnx__ModelProto **out, bd_error *err) {
+                         bd_arena *arena, const void **places, const Onnx__ModelProto **out,
+                         bd_error *err) {
   bd_status status = BD_OK;
-  saving job = {.model = model, .status = &status, .err = err};
+  saving job = {.model = model, .places = places, .status = &status, .err = err};
   job.patches.items = bd_arena_take(arena, (size_t)count, sizeof *job.patches.items);
   if (!job.patches.items) return bd_fail_memory(err, model->info.file);
   BD_TRY(list_patches(model, replacements, count, &job.patches, err));
@@ -117,7 +122,7 @@ bd_status bd_model_save(const bd_model *model, const bd_replacement *replacement
   if (!arena) return bd_fail_memory(err, path);
   const Onnx__ModelProto *patched;
   bd_making making;
-  bd_status status = bd_model_patch(model, replacements, count, arena, &patched, err);
+  bd_status status = bd_model_patch(model, replacements, count, arena, NULL, &patched, err);
   if (status == BD_OK) status = bd_making_start(model, patched, path, arena, &making, err);
   if (status == BD_OK) status = bd_making_commit(&making, err);
   bd_arena_free(arena);

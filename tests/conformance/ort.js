@@ -25,6 +25,8 @@ function write(tensor, file) {
 async function run(job) {
   const session = await ort.InferenceSession.create(job.model, {
     intraOpNumThreads: job.threads || 1, interOpNumThreads: 1, logSeverityLevel: 4,
+    // float arithmetic: it would quantize the activations of integer weights' MatMul by itself
+    extra: { session: { qdq_matmulnbits_accuracy_level: "1" } },
   });
   const feeds = {};
   for (const [name, input] of Object.entries(job.inputs)) feeds[name] = read(input);

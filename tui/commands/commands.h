@@ -15,6 +15,8 @@ bd_status bd_command_sweep(const bd_options *options, bd_error *err);
 bd_status bd_command_merge(const bd_options *options, bd_error *err);
 bd_status bd_command_tune(const bd_options *options, bd_error *err);
 
+bd_status bd_command_export(const bd_options *options, bd_error *err);
+
 // Opens the model and indexes or quantizes every layer, with progress; interrupted: BD_CANCELLED.
 typedef struct bd_work {
   bd_model *model;

@@ -1,6 +1,7 @@
 #include "tui/commands/commands.h"
 
 #include "core/base/text.h"
+#include "core/export/format.h"
 #include "core/study/sensitivity.h"
 
 #include <ctype.h>
@@ -24,11 +25,12 @@ enum {
   SWEEP = 64,
   MERGE = 128,
   TUNE = 256,
+  EXPORT = 512,
 };
 enum {
   RUNS = RUN | EVAL,              // those that run the network and are done
   FEEDS = RUNS | EXPLORE | SWEEP, // those that take data
-  SETTINGS = EXPLORE | QUANTIZE | REPORT | RUNS | TUNE | SWEEP,
+  SETTINGS = EXPLORE | QUANTIZE | REPORT | RUNS | TUNE | SWEEP | EXPORT,
   EVERYWHERE = SETTINGS | LAYERS | MERGE,
 };
 
@@ -54,8 +56,11 @@ typedef enum option_id {
   OPT_MEAN,
   OPT_STD,
   OPT_NORMALIZE,
+  OPT_FORMAT,
+  OPT_FORMAT_VERSION,
   OPT_MEMORY,
   OPT_WIDTHS,
+  OPT_STRICT,
   OPT_TARGET_BITS,
   OPT_TARGET_SIZE,
   OPT_PRUNES,
@@ -99,9 +104,14 @@ static const option_row rows[] = {
     {"shard", 0, "I/N", SWEEP, "only the I-th of N parts of the points; `bitdial merge` joins them",
      OPT_SHARD},
     {"resume", 0, NULL, SWEEP, "go on with what the output file holds", OPT_RESUME},
-    {"output", 'o', "PATH", QUANTIZE | REPORT | RUN | TUNE | SWEEP | MERGE, "write there",
+    {"output", 'o', "PATH", QUANTIZE | REPORT | RUN | TUNE | SWEEP | MERGE | EXPORT, "write there",
      OPT_OUTPUT},
-    {"json", 0, NULL, LAYERS | QUANTIZE | RUNS | TUNE, "print JSON", OPT_JSON},
+    {"json", 0, NULL, LAYERS | QUANTIZE | RUNS | TUNE | EXPORT, "print JSON", OPT_JSON},
+    {"format", 0, "F", EXPORT, "what to write:", OPT_FORMAT},
+    {"format-version", 0, "V", EXPORT, "and which kind of it (the first named is the default)",
+     OPT_FORMAT_VERSION},
+    {"strict", 0, NULL, EXPORT, "write nothing where the format cannot hold a layer as it is",
+     OPT_STRICT},
     {"theme", 0, "NAME|FILE", EXPLORE, "colours: dark, light, mono, contrast, or a JSON file",
      OPT_THEME},
     {"ascii", 'U', NULL, EXPLORE | REPORT, "draw with ASCII characters", OPT_ASCII},
@@ -253,8 +263,8 @@ static bd_status read_target(bd_options *options, int id, const char *text, bd_e
                  text);
 }
 
-// What says how the data become the network's input; kept as text until then.
-static bool take_input(bd_options *options, int id, const char *value) {
+// What is kept as text until it is used.
+static bool take_text(bd_options *options, int id, const char *value) {
   const char **const texts[] = {
       [OPT_DATA - OPT_DATA] = &options->data,
       [OPT_LABELS - OPT_DATA] = &options->labels,
@@ -262,12 +272,14 @@ static bool take_input(bd_options *options, int id, const char *value) {
       [OPT_MEAN - OPT_DATA] = &options->mean,
       [OPT_STD - OPT_DATA] = &options->std,
       [OPT_NORMALIZE - OPT_DATA] = &options->normalize,
+      [OPT_FORMAT - OPT_DATA] = &options->format,
+      [OPT_FORMAT_VERSION - OPT_DATA] = &options->format_version,
   };
   if (id == OPT_INPUT) {
     options->inputs[options->input_count++] = value;
     return true;
   }
-  if (id < OPT_DATA || id > OPT_NORMALIZE || !texts[id - OPT_DATA]) return false;
+  if (id < OPT_DATA || id > OPT_FORMAT_VERSION || !texts[id - OPT_DATA]) return false;
   *texts[id - OPT_DATA] = value;
   return true;
 }
@@ -281,7 +293,7 @@ static bd_status take(bd_options *options, int id, const char *value, bd_error *
     options->fields[id - OPT_FIELD] = value;
     return BD_OK;
   }
-  if (take_input(options, id, value)) return BD_OK;
+  if (take_text(options, id, value)) return BD_OK;
   switch (id) {
   case OPT_CONFIG:
     options->config = value;
@@ -325,6 +337,7 @@ static bd_status take(bd_options *options, int id, const char *value, bd_error *
       [OPT_READ_ONLY - OPT_CONFIG] = &options->read_only,
       [OPT_FORCE_MATCH - OPT_CONFIG] = &options->force_match,
       [OPT_RESUME - OPT_CONFIG] = &options->resume,
+      [OPT_STRICT - OPT_CONFIG] = &options->strict,
       [OPT_HELP - OPT_CONFIG] = &options->help,
       [OPT_VERSION - OPT_CONFIG] = &options->version,
   };
@@ -393,7 +406,27 @@ static const char *help_of(const option_row *row) {
   return row->help ? row->help : bd_setting_field(row->id - OPT_FIELD)->help;
 }
 
+static void print_formats(void) {
+  for (int i = 0; bd_format_at(i); i++) {
+    const bd_format *format = bd_format_at(i);
+    printf("%30s%-18s %s\n", "", format->name, format->help);
+  }
+}
+
+static void print_versions(void) {
+  for (int i = 0; bd_format_at(i); i++) {
+    const bd_format *format = bd_format_at(i);
+    if (!*format->versions[0].name) continue;
+    printf("%30s%-18s ", "", format->name);
+    for (int k = 0; format->versions[k].name; k++)
+      printf("%s%s", k ? ", " : "", format->versions[k].name);
+    puts("");
+  }
+}
+
 static void print_choices(const option_row *row) {
+  if (row->id == OPT_FORMAT) print_formats();
+  if (row->id == OPT_FORMAT_VERSION) print_versions();
   const bd_field *field =
       row->id < OPT_FIELD + BD_FIELD_COUNT ? bd_setting_field(row->id - OPT_FIELD) : NULL;
   if (!field || !field->choices) return;

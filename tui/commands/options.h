@@ -23,6 +23,8 @@ struct bd_options {
   const char *fields[BD_FIELD_COUNT]; // NULL: not given
   const char **layers;                // GLOB:field=value,…
   int layer_count;
+  const char *format, *format_version;
+  bool strict;
   // What the network is run on.
   const char *data, *labels, *scale_input, *mean, *std, *normalize;
   const char **inputs; // NAME=FILE

@@ -25,5 +25,8 @@ const bd_subcommand bd_subcommands[] = {
      "whose "
      "bits --layer sets, stay",
      bd_command_tune},
+    {"export", "MODEL.onnx --format F [--format-version V] [--strict] -o PATH [SETTINGS] [--json]",
+     "write the tuned network for another tool, once what that tool cannot hold is said",
+     bd_command_export},
     {0},
 };

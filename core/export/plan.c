@@ -1,0 +1,223 @@
+// What a format makes of each layer, before it is written.
+#include "core/export/job.h"
+#include "core/model/proto.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const bd_version *version_of(const bd_plan *plan) {
+  return &plan->format->versions[plan->version];
+}
+
+// The least width of the version that is at least so many bits; 0 none.
+static int width_from(const bd_version *version, int bits) {
+  for (; bits <= 16; bits++)
+    if (version->widths & BD_WIDTH(bits)) return bits;
+  return 0;
+}
+
+static int widest(const bd_version *version) {
+  int width = 16;
+  while (width > 0 && !(version->widths & BD_WIDTH(width)))
+    width--;
+  return width;
+}
+
+// Integers go into the least width that holds them, without a zero point where that can be.
+static void fit_integers(const bd_plan *plan, bd_fit *fit) {
+  const bd_version *version = version_of(plan);
+  int narrow = bd_integers_width(fit->integers), zero;
+  if (fit->integers->bipolar && version->widths & BD_WIDTH(1)) narrow = 1;
+  fit->width = width_from(version, narrow);
+  if (!(plan->format->holds & BD_HOLDS_ZERO_POINTS)) return;
+  for (int width = 2; width < (fit->width ? fit->width : 17); width++) {
+    if (!(version->widths & BD_WIDTH(width))) continue;
+    if (!bd_integers_zero_point(fit->integers, width, &zero)) continue;
+    fit->width = width;
+    fit->zero_point = true;
+    return;
+  }
+}
+
+static int levels_of(const bd_coded *coded) {
+  int most = 0;
+  for (size_t part = 0; part < coded->parts.count; part++)
+    most = coded->books[part].count > most ? coded->books[part].count : most;
+  return most;
+}
+
+// Bits that tell so many levels apart.
+static int bits_for(int levels) {
+  int bits = 1;
+  while (1 << bits < levels)
+    bits++;
+  return bits;
+}
+
+// --- what it costs -------------------------------------------------------------------------------
+
+static double packed_bytes(const bd_plan *plan, int layer) {
+  const bd_tuned_layer *tuned = &plan->tuned->layers[layer];
+  const bd_fit *fit = &plan->fits[layer];
+  double n = (double)bd_model_layer(plan->tuned->model, layer)->weights;
+  if (!tuned->coded || plan->format->holds & BD_HOLDS_FLOATS) return 4 * n;
+  if (fit->width == BD_BITS_FLOAT) return 4 * n;
+  double codes = ceil(n * fit->width / 8);
+  if (fit->integers) return codes + (fit->zero_point ? 5 : 4) * (double)fit->integers->parts.count;
+  double levels = 0;
+  for (size_t part = 0; part < tuned->coded->parts.count; part++)
+    levels += tuned->coded->books[part].count;
+  return codes + 4 * levels;
+}
+
+static double decibel(double energy, double sse) {
+  return sse > 0 ? 10 * log10(energy / sse) : (double)INFINITY;
+}
+
+double bd_fit_value(const bd_plan *plan, int layer, size_t place) {
+  const bd_integers *integers = plan->fits[layer].integers;
+  if (!integers) return (double)(float)bd_coded_value(plan->tuned->layers[layer].coded, place);
+  double value = (double)(float)bd_integers_step(integers, place) * integers->codes[place];
+  return bd_dtype_round(bd_model_layer(plan->tuned->model, layer)->type, (double)(float)value);
+}
+
+static bd_status measure(const bd_plan *plan, bd_loss *loss, bd_error *err) {
+  const bd_tuned_layer *tuned = &plan->tuned->layers[loss->layer];
+  const bd_fit *fit = &plan->fits[loss->layer];
+  loss->bytes_before = tuned->bytes;
+  loss->bytes_after = packed_bytes(plan, loss->layer);
+  loss->sqnr_before = loss->sqnr_after = decibel(tuned->energy, tuned->sse);
+  if (!fit->integers || fit->integers->exact) return BD_OK;
+  bd_weights weights;
+  BD_TRY(bd_model_weights(plan->tuned->model, loss->layer, &weights, err));
+  double sse = 0;
+  for (size_t i = 0; i < weights.count; i++) {
+    double off = (double)weights.data[i] - bd_fit_value(plan, loss->layer, i);
+    sse += off * off;
+  }
+  bd_weights_free(&weights);
+  loss->sqnr_after = decibel(tuned->energy, sse);
+  return BD_OK;
+}
+
+static bool has_mask(const bd_setting *setting) {
+  return setting->zero == BD_MASK && setting->bits < BD_BITS_FLOAT;
+}
+
+// What is lost of a layer; false where nothing is.
+static bool describe(const bd_plan *plan, int layer, bd_loss *loss) {
+  const bd_coded *coded = plan->tuned->layers[layer].coded;
+  const bd_fit *fit = &plan->fits[layer];
+  const bd_setting *setting = &coded->setting;
+  char unit[64];
+  snprintf(unit, sizeof unit, version_of(plan)->unit, fit->width);
+  *loss = (bd_loss){.layer = layer};
+  if (plan->format->holds & BD_HOLDS_FLOATS) return false;
+  if (fit->width == BD_BITS_FLOAT) {
+    snprintf(loss->what, sizeof loss->what, "bare numbers of a Constant node");
+    snprintf(loss->instead, sizeof loss->instead, "the same as float32");
+    return true;
+  }
+  bool masked = has_mask(setting) && !(plan->format->holds & BD_HOLDS_MASKS);
+  if (fit->integers && !fit->integers->exact) {
+    snprintf(loss->what, sizeof loss->what, "a codebook of %d levels", levels_of(coded));
+    snprintf(loss->instead, sizeof loss->instead, "the nearest levels of an even grid, %s", unit);
+  } else if (fit->width != setting->bits) {
+    snprintf(loss->what, sizeof loss->what, "%d bits%s%s", setting->bits,
+             setting->grid == BD_AFFINE && !fit->zero_point ? " with a zero point" : "",
+             masked ? " and a mask of zeros" : "");
+    snprintf(loss->instead, sizeof loss->instead, "%s", unit);
+  } else if (masked) {
+    snprintf(loss->what, sizeof loss->what, "a mask of zeros");
+    snprintf(loss->instead, sizeof loss->instead, "zeros are levels: %s", unit);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// --- the plan ------------------------------------------------------------------------------------
+
+static bd_status fit_layer(bd_plan *plan, int layer, bd_error *err) {
+  const bd_coded *coded = plan->tuned->layers[layer].coded;
+  bd_fit *fit = &plan->fits[layer];
+  fit->width = BD_BITS_FLOAT;
+  if (!coded || plan->format->holds & BD_HOLDS_FLOATS) return BD_OK;
+  if (!bd_model_layer_proto(plan->tuned->model, layer)) return BD_OK; // bare numbers
+  if (plan->format->holds & BD_HOLDS_CODEBOOKS) {
+    int bits = bits_for(levels_of(coded));
+    fit->width = bits > coded->setting.bits ? bits : coded->setting.bits;
+    int held = width_from(version_of(plan), fit->width);
+    if (held) fit->width = held;
+    return BD_OK;
+  }
+  BD_TRY(bd_integers_of(coded, &fit->integers, err));
+  fit_integers(plan, fit);
+  return fit->width
+             ? BD_OK
+             : bd_fail(err, BD_FAILED, "%s: does not fit %s",
+                       bd_model_layer(plan->tuned->model, layer)->tensor, plan->format->name);
+}
+
+static bd_status add_layer(bd_plan *plan, int layer, bd_error *err) {
+  if (plan->tuned->layers[layer].refused) return BD_OK;
+  BD_TRY(fit_layer(plan, layer, err));
+  plan->bytes += packed_bytes(plan, layer);
+  bd_loss *loss = &plan->losses[plan->loss_count];
+  if (!plan->tuned->layers[layer].coded || !describe(plan, layer, loss)) return BD_OK;
+  plan->loss_count++;
+  return measure(plan, loss, err);
+}
+
+bd_status bd_plan_of(const bd_tuned *tuned, const bd_format *format, int version, bd_plan *out,
+                     bd_error *err) {
+  *out = (bd_plan){.tuned = tuned, .format = format, .version = version};
+  out->fits = calloc((size_t)tuned->count + 1, sizeof *out->fits);
+  out->losses = calloc((size_t)tuned->count + 1, sizeof *out->losses);
+  bd_status status = out->fits && out->losses ? BD_OK : bd_fail_memory(err, "the export");
+  for (int i = 0; i < tuned->count && status == BD_OK; i++)
+    status = add_layer(out, i, err);
+  if (status != BD_OK) bd_plan_free(out);
+  return status;
+}
+
+void bd_plan_free(bd_plan *plan) {
+  for (int i = 0; plan->fits && i < plan->tuned->count; i++)
+    bd_integers_free(plan->fits[i].integers);
+  free(plan->fits);
+  free(plan->losses);
+  *plan = (bd_plan){0};
+}
+
+// --- at the dial ---------------------------------------------------------------------------------
+
+// The width that a layer with this setting will want, before it is quantized.
+static int width_wanted(const bd_format *format, const bd_setting *setting) {
+  bool codebook = setting->method == BD_KMEANS;
+  int bits = setting->bits;
+  if (format->holds & BD_HOLDS_CODEBOOKS) return bits;
+  if (codebook) return 8;
+  if (setting->grid == BD_AFFINE && !(format->holds & BD_HOLDS_ZERO_POINTS)) return bits + 1;
+  return bits;
+}
+
+bool bd_format_warns(const bd_format *format, int version, const bd_setting *setting, char *out,
+                     size_t size) {
+  out[0] = '\0';
+  if (setting->bits == BD_BITS_FLOAT || format->holds & BD_HOLDS_FLOATS) return false;
+  const bd_version *held = &format->versions[version];
+  bool codebook = setting->method == BD_KMEANS && !(format->holds & BD_HOLDS_CODEBOOKS);
+  int width = width_from(held, width_wanted(format, setting));
+  char unit[64];
+  snprintf(unit, sizeof unit, held->unit, width ? width : widest(held));
+  if (codebook)
+    snprintf(out, size, "a codebook does not fit %s: %s", format->name, unit);
+  else if (width != setting->bits)
+    snprintf(out, size, "%d bits%s do not fit %s: %s", setting->bits,
+             setting->grid == BD_AFFINE ? " with a zero point" : "", format->name, unit);
+  else if (has_mask(setting) && !(format->holds & BD_HOLDS_MASKS))
+    snprintf(out, size, "a mask does not fit %s: zeros are levels", format->name);
+  return *out != '\0';
+}

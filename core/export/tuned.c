@@ -1,0 +1,67 @@
+#include "core/export/tuned.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bd_status keep_pruned(const bd_layer_study *study, const bd_weights *weights, float **out,
+                             bd_error *err) {
+  *out = malloc((weights->count + 1) * sizeof **out);
+  if (!*out) return bd_fail_memory(err, "the pruned weights of a layer");
+  bd_result_apply(study->result, study->index, weights->data, *out);
+  return BD_OK;
+}
+
+static bd_status take_layer(const bd_model *model, int number, const bd_layer_study *study,
+                            bd_tuned_layer *out, bd_error *err) {
+  const bd_layer *layer = bd_model_layer(model, number);
+  const bd_result *result = study->result;
+  out->refused = !result;
+  out->bytes = result ? result->bytes : 0;
+  if (!result) return BD_OK;
+  out->energy = bd_index_stats(study->index)->energy;
+  out->sse = result->sse;
+  if (result->most_levels == 0 && result->hole.pruned == 0) return BD_OK;
+  bd_weights weights;
+  BD_TRY(bd_model_weights(model, number, &weights, err));
+  bd_axes axes = bd_study_axes(layer);
+  bd_status status = result->levels
+                         ? bd_coded_of(result, study->index, weights.data, axes, &out->coded, err)
+                         : keep_pruned(study, &weights, &out->pruned, err);
+  bd_weights_free(&weights);
+  return status;
+}
+
+bd_status bd_tuned_of(const bd_model *model, const bd_layer_study *studies, bd_tuned *out,
+                      bd_error *err) {
+  int count = bd_model_layer_count(model);
+  *out = (bd_tuned){.model = model, .count = count};
+  out->layers = calloc((size_t)count + 1, sizeof *out->layers);
+  bd_status status = out->layers ? BD_OK : bd_fail_memory(err, "the tuned network");
+  for (int i = 0; i < count && status == BD_OK; i++)
+    status = take_layer(model, i, &studies[i], &out->layers[i], err);
+  if (status != BD_OK) bd_tuned_free(out);
+  return status;
+}
+
+void bd_tuned_free(bd_tuned *tuned) {
+  for (int i = 0; tuned->layers && i < tuned->count; i++) {
+    bd_coded_free(tuned->layers[i].coded);
+    free(tuned->layers[i].pruned);
+  }
+  free(tuned->layers);
+  *tuned = (bd_tuned){0};
+}
+
+bd_status bd_tuned_values(const bd_tuned *tuned, int number, float **out, bd_error *err) {
+  const bd_tuned_layer *layer = &tuned->layers[number];
+  const bd_layer *shown = bd_model_layer(tuned->model, number);
+  *out = NULL;
+  if (!layer->coded && !layer->pruned) return BD_OK;
+  *out = malloc(((size_t)shown->weights + 1) * sizeof **out);
+  if (!*out) return bd_fail_memory(err, shown->tensor);
+  if (layer->coded)
+    bd_coded_values(layer->coded, *out);
+  else
+    memcpy(*out, layer->pruned, (size_t)shown->weights * sizeof **out);
+  return BD_OK;
+}
