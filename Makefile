@@ -20,8 +20,11 @@ BUILD_PACKAGES := gcc:compiles g++:compiles-the-ONNX-checker libncurses-dev:the-
   zlib1g-dev:measures-compressed-exports
 TEST_PACKAGES := libcmocka-dev:unit-tests python3-minimal:test-scripts python3-numpy:reads-arrays \
   python3-onnx:second-reader-of-models python3-sklearn:second-K-means python3-pyte:reads-a-terminal-screen \
-  libonnx-testdata:operator-tests parallel:runs-shards-of-a-sweep
+  libonnx-testdata:operator-tests parallel:runs-shards-of-a-sweep \
+  locales:a-comma-as-decimal-point
 PICTURE_PACKAGES := python3-pil:draws-pictures fonts-dejavu-core:their-font python3-pyte:reads-a-terminal-screen
+FUZZ_PACKAGES := clang:brings-libFuzzer libclang-rt-dev:its-libraries
+VALGRIND_PACKAGES := valgrind:watches-memory libc6-dbg:it-needs-its-names
 FORMAT_PACKAGES := clang-format:formats-the-source
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
@@ -55,7 +58,7 @@ say = $(if $(V),,@echo '  $(1)')
 
 # Objects on the way to a program stay, and the tests have the last word.
 .SECONDARY:
-.PHONY: all run install test bench format sanitize fuzz fuzz-run pictures goldens clean deps test-deps unit
+.PHONY: all run install test bench format sanitize sanitized valgrind fuzz fuzz-run pictures goldens clean deps test-deps unit
 all: $(BUILD)/bitdial
 
 # --- packages -----------------------------------------------------------------------------------
@@ -132,16 +135,24 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(UI_OBJ) $(LIB) $(BUILD)/.test-deps
 $(BUILD)/tests/fuzz/%_mutate: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/mutate.o $(BUILD)/tests/fuzz/target.o $(UI_OBJ) $(LIB)
 	$(call say,LINK $@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(SCREEN_LIBS) $(LIBS) -o $@
-.SECONDARY: $(FUZZ_C:%.c=$(BUILD)/%.o)
 unit: $(UNIT_BIN) $(MUTATE_BIN)
-test: $(BUILD)/.test-deps all unit
-	@BUILD=$(BUILD) /usr/bin/python3 tests/run.py
-sanitize:
+# SANITIZED=yes: under ASan and UBSan too, with one closing line for both.
+SANITIZED ?=
+test: $(BUILD)/.test-deps all unit $(if $(SANITIZED),sanitized)
+	@BUILD='$(BUILD)$(if $(SANITIZED), $(BUILD)/sanitize)' /usr/bin/python3 tests/run.py
+sanitize: sanitized
+	@BUILD=$(BUILD)/sanitize /usr/bin/python3 tests/run.py
+sanitized:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitize CFLAGS='-O1 -g -fno-omit-frame-pointer' \
-	  SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' test
+	  SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' SANITIZED= $(BUILD)/sanitize/.test-deps all unit
+# Those that run networks are left out: oneDNN writes machine code that valgrind cannot follow.
+valgrind: $(UNIT_BIN)
+	$(call install,$(VALGRIND_PACKAGES))
+	@BUILD=$(BUILD) tests/valgrind.sh
 # libFuzzer on every target for SECONDS each; what it learns stays in BUILD/fuzz/corpus.
 SECONDS ?= 60
 fuzz:
+	$(call install,$(FUZZ_PACKAGES))
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang CXX=clang++ CFLAGS='-O1 -g -fno-omit-frame-pointer' \
 	  SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' SECONDS=$(SECONDS) fuzz-run
 fuzz-run: $(FUZZ_BIN)

@@ -4,6 +4,7 @@
 Each test is a program that prints TAP: the unit tests (cmocka) in BUILD/tests/unit, and the Python
 programs tests/*/*_test.py. `# SKIP` (or `# skip`) after an `ok` counts as skipped. A program that
 dies, exits non-zero without a `not ok`, or prints no result at all counts as one failure.
+BUILD: the build folder, or several: then everything is run for each, and counted together.
 Arguments: words; only programs whose path holds one of them are run."""
 import glob
 import os
@@ -12,20 +13,20 @@ import subprocess
 import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BUILD = os.environ.get("BUILD", "build")
+BUILDS = os.environ.get("BUILD", "build").split()
 LIMIT = float(os.environ.get("TEST_TIMEOUT", "1200"))
 RESULT = re.compile(r"^(ok|not ok)\b(.*)$")
 
 
-def programs():
-    units = sorted(glob.glob(os.path.join(BUILD, "tests/unit/*_test")))
+def programs(build):
+    units = sorted(glob.glob(os.path.join(build, "tests/unit/*_test")))
     scripts = sorted(glob.glob("tests/*/*_test.py"))
     return [[os.path.abspath(unit)] for unit in units] + [["/usr/bin/python3", s] for s in scripts]
 
 
-def run(command):
+def run(command, build):
     """(passed, failed, skipped, output) of one test program."""
-    environment = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", BUILD=BUILD)
+    environment = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", BUILD=build)
     try:
         done = subprocess.run(command, cwd=TOP, env=environment, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT)
@@ -50,23 +51,34 @@ def run(command):
     return passed, failed, skipped, text
 
 
-def main():
-    os.chdir(TOP)
-    wanted = sys.argv[1:]
+def show(name, passed, failed, skipped, text):
+    print(f"{'FAILED' if failed else 'ok':7}{name}: {passed} passed, {failed} failed, {skipped} skipped", flush=True)
+    for line in text.splitlines():
+        if re.search(r"# *skip", line, re.IGNORECASE):
+            print("       " + line)
+    if failed:
+        print("\n".join("    | " + line for line in text.splitlines()[-60:]), flush=True)
+
+
+def run_all(build, wanted):
+    """[passed, failed, skipped] of the programs that are wanted."""
     total = [0, 0, 0]
-    for command in programs():
+    for command in programs(build):
         if wanted and not any(word in command[-1] for word in wanted):
             continue
-        passed, failed, skipped, text = run(command)
+        passed, failed, skipped, text = run(command, build)
         total = [a + b for a, b in zip(total, (passed, failed, skipped))]
-        name = os.path.relpath(command[-1], TOP)
-        print(f"{'FAILED' if failed else 'ok':7}{name}: {passed} passed, {failed} failed, {skipped} skipped",
-              flush=True)
-        for line in text.splitlines():
-            if re.search(r"# *skip", line, re.IGNORECASE):
-                print("       " + line)
-        if failed:
-            print("\n".join("    | " + line for line in text.splitlines()[-60:]), flush=True)
+        show(os.path.relpath(command[-1], TOP), passed, failed, skipped, text)
+    return total
+
+
+def main():
+    os.chdir(TOP)
+    total = [0, 0, 0]
+    for build in BUILDS:
+        if len(BUILDS) > 1:
+            print("== " + build, flush=True)
+        total = [a + b for a, b in zip(total, run_all(build, sys.argv[1:]))]
     print("%d passed, %d failed, %d skipped" % tuple(total))
     sys.exit(1 if total[1] or not sum(total) else 0)
 
