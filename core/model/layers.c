@@ -213,11 +213,16 @@ static const char *why_not_stored(bd_arena *arena, const bd_value *value) {
   return "not defined before it is used";
 }
 
-static bool list_users(bd_layer *layer, const layer_draft *draft, bd_arena *arena) {
+static bool list_users(bd_found *found, const layer_draft *draft, bd_arena *arena) {
+  bd_layer *layer = &found->shown;
   const char **names = bd_arena_take(arena, (size_t)draft->user_count, sizeof *names);
-  if (!names) return false;
-  for (const user *each = draft->users; each; each = each->next)
+  const Onnx__NodeProto **nodes = bd_arena_take(arena, (size_t)draft->user_count, sizeof *nodes);
+  if (!names || !nodes) return false;
+  for (const user *each = draft->users; each; each = each->next) {
+    nodes[layer->user_count] = each->node;
     names[layer->user_count++] = each->name;
+  }
+  found->nodes = nodes;
   layer->users = names;
   layer->node = names[0];
   layer->op = bd_said(draft->users->node->op_type);
@@ -278,7 +283,7 @@ static bool finish(bd_found *found, const layer_draft *draft, const walker *walk
   layer->type = found->values.type;
   layer->channel_axis = channel_axis(draft->users->node, value, shape.rank);
   layer->depthwise = is_depthwise(draft->users->node, &shape);
-  return list_users(layer, draft, walk->arena);
+  return list_users(found, draft, walk->arena);
 }
 
 static uintptr_t address_of(const bd_found *found) {

@@ -11,6 +11,7 @@ typedef struct bd_found {
   bd_layer shown;
   const bd_value *value;
   bd_values values;
+  const Onnx__NodeProto *const *nodes; // of shown.users
 } bd_found;
 
 typedef struct bd_layers {

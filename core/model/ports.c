@@ -45,7 +45,7 @@ static bool read_shape(const Onnx__TensorShapeProto *said, bd_arena *arena, bd_p
   return true;
 }
 
-static bool read_port(const Onnx__ValueInfoProto *said, bd_arena *arena, bd_port *port) {
+bool bd_port_read(const Onnx__ValueInfoProto *said, bd_arena *arena, bd_port *port) {
   const Onnx__TypeProto *type = said->type;
   port->name = bd_said(said->name);
   port->type = type_name(type);
@@ -63,7 +63,7 @@ static bool read_ports(Onnx__ValueInfoProto *const *said, size_t count, const bd
   int kept = 0;
   for (size_t i = 0; i < count; i++) {
     if (bd_names_get(without, bd_said(said[i]->name))) continue;
-    if (!read_port(said[i], without->arena, &ports[kept++])) return false;
+    if (!bd_port_read(said[i], without->arena, &ports[kept++])) return false;
   }
   *out = ports;
   *out_count = kept;
