@@ -76,10 +76,15 @@ static bd_status take_constant(compiler *c, scope *where, const char *name, bd_t
                                const Onnx__TensorProto *stored, void *owned) {
   bd_engine *engine = c->engine;
   int slot;
+  if (engine->shapes && tensor.count >= BD_PLAN_FEW) {
+    free(owned);
+    owned = tensor.data = NULL;
+  }
   if (owned && !bd_plan_adopt(engine, owned, bd_tensor_bytes(&tensor))) return no_memory(c);
   BD_TRY(new_slot(c, where, name, &slot));
   engine->tensors[slot] = tensor;
-  engine->slots[slot].shaped = engine->slots[slot].constant = true;
+  engine->slots[slot].shaped = true;
+  engine->slots[slot].constant = tensor.data != NULL;
   int layer = stored ? bd_model_layer_of(engine->model, stored) : -1;
   if (layer < 0) return BD_OK;
   engine->slots[slot].layer = layer;
@@ -107,6 +112,8 @@ static bd_status connect(compiler *c, scope *where, bd_step *step) {
     const char *name = bd_said(node->output[i]);
     step->out[i] = -1;
     if (*name) BD_TRY(new_slot(c, where, name, &step->out[i]));
+    if (*name) c->engine->slots[step->out[i]].maker = node;
+    if (*name) c->engine->slots[step->out[i]].place = i;
   }
   return BD_OK;
 }
@@ -137,14 +144,6 @@ static bd_status infer(compiler *c, const scope *where, bd_step *step, bd_call *
   return BD_OK;
 }
 
-static bool foldable(const bd_engine *engine, const bd_step *step) {
-  if (step->dynamic || step->op->flags & (BD_OP_RANDOM | BD_OP_CONTROL)) return false;
-  if (step->op->flags & BD_OP_SHAPE) return true;
-  for (int i = 0; i < step->in_count; i++)
-    if (step->in[i] >= 0 && !engine->slots[step->in[i]].constant) return false;
-  return true;
-}
-
 static bd_status over_ceiling(const compiler *c) {
   char text[32];
   return bd_fail(c->err, BD_FAILED,
@@ -152,12 +151,18 @@ static bd_status over_ceiling(const compiler *c) {
                  bd_text_bytes(text, sizeof text, (double)c->engine->limit));
 }
 
+// For shapes alone: what a layer's weights go through is known as such, and not computed.
+static bd_status pass_on(compiler *c, bd_step *step) {
+  for (int i = 0; i < step->out_count; i++)
+    if (step->out[i] >= 0) c->engine->slots[step->out[i]].soft = true;
+  return bd_block_add(&c->engine->folded, step, -1) ? BD_OK : no_memory(c);
+}
+
 // Runs the step now: its outputs are constants.
 static bd_status fold(compiler *c, scope *where, bd_step *step, bd_call *call) {
   bd_engine *engine = c->engine;
-  bool soft = false;
-  for (int i = 0; i < step->in_count; i++)
-    soft |= step->in[i] >= 0 && engine->slots[step->in[i]].soft;
+  bool soft = bd_plan_reads_soft(engine, step);
+  if (engine->shapes && soft && !(step->op->flags & BD_OP_SHAPE)) return pass_on(c, step);
   for (int i = 0; i < step->out_count; i++) {
     if (step->out[i] < 0) continue;
     bd_tensor *out = &engine->tensors[step->out[i]];
@@ -178,7 +183,7 @@ static bd_status finish_step(compiler *c, scope *where, bd_step *step) {
   bd_call call = bd_frame_call(c->engine, &c->frame, step);
   BD_TRY(infer(c, where, step, &call));
   bd_status status = BD_OK;
-  if (foldable(c->engine, step))
+  if (bd_plan_foldable(c->engine, step))
     status = fold(c, where, step, &call);
   else if (!bd_block_add(where->block, step, -1))
     status = no_memory(c);
@@ -237,6 +242,18 @@ static bd_status compile_node(compiler *c, scope *where, const Onnx__NodeProto *
 
 // --- graphs --------------------------------------------------------------------------------------
 
+// For shapes alone, weights stay where they are.
+static bd_status read_stored(const compiler *c, const Onnx__TensorProto *proto, bd_tensor *out,
+                             void **owned) {
+  const char *name = bd_said(proto->name);
+  *owned = NULL;
+  if (c->engine->shapes) {
+    BD_TRY(bd_values_shape(proto, name, out, c->err));
+    if (out->count >= BD_PLAN_FEW) return BD_OK;
+  }
+  return bd_values_of_proto(c->engine->model, proto, name, out, owned, c->err);
+}
+
 static bd_status take_initializers(compiler *c, scope *where, const Onnx__GraphProto *graph) {
   if (graph->n_sparse_initializer)
     return bd_fail(c->err, BD_INVALID, "the graph stores sparse tensors, which cannot be run");
@@ -244,8 +261,7 @@ static bd_status take_initializers(compiler *c, scope *where, const Onnx__GraphP
     const Onnx__TensorProto *proto = graph->initializer[i];
     bd_tensor tensor;
     void *owned;
-    BD_TRY(
-        bd_values_of_proto(c->engine->model, proto, bd_said(proto->name), &tensor, &owned, c->err));
+    BD_TRY(read_stored(c, proto, &tensor, &owned));
     BD_TRY(take_constant(c, where, bd_said(proto->name), tensor, proto, owned));
   }
   return BD_OK;
@@ -427,12 +443,13 @@ static bd_status start(bd_engine *engine, const bd_engine_options *options, bd_e
   engine->opset = bd_model_about(engine->model)->opset;
   engine->limit = options && options->memory ? options->memory : half_of_memory();
   engine->apart = options && options->apart;
+  engine->shapes = options && options->shapes;
   engine->arena = bd_arena_new();
   engine->layer_slots = malloc((layers + 1) * sizeof *engine->layer_slots);
   if (!engine->arena || !engine->layer_slots) return bd_fail_memory(err, "the plan of the network");
   for (size_t i = 0; i < layers; i++)
     engine->layer_slots[i] = -1;
-  return bd_dnnl_start(err);
+  return engine->shapes ? BD_OK : bd_dnnl_start(err);
 }
 
 static bd_status compile_all(bd_engine *engine, const bd_tensor *inputs, bd_error *err) {
@@ -441,6 +458,7 @@ static bd_status compile_all(bd_engine *engine, const bd_tensor *inputs, bd_erro
   bd_status status = compile_main(&c, inputs);
   free(c.frame.pointers);
   bd_scratch_free(&c.scratch);
+  if (engine->shapes) return status;
   BD_TRY(status);
   BD_TRY(bd_plan_fuse(engine, err));
   BD_TRY(bd_plan_layout(engine, err));

@@ -29,8 +29,6 @@ typedef struct bd_conv bd_conv;
 // NULL where oneDNN has none. fast may be NULL.
 bd_conv *bd_conv_make(const bd_conv_shape *shape, bool *fast);
 void bd_conv_free(bd_conv *conv);
-// Multiply–accumulates.
-double bd_conv_macs(const bd_conv_shape *shape);
 
 // Weights and bias (inputs 1, 2 and what joined) made ready for call->state: bytes that it takes,
 // and filling them (memory aligned to 64).

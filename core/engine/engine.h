@@ -10,6 +10,7 @@
 
 #include "core/base/pool.h"
 #include "core/engine/tensor.h"
+#include "core/model/graph.h"
 #include "core/model/model.h"
 
 typedef struct bd_engine bd_engine; // a plan; any thread may read it
@@ -21,6 +22,7 @@ bd_status bd_engine_supports(const bd_model *model, bd_error *err);
 typedef struct bd_engine_options {
   size_t memory; // a ceiling in bytes for the plan and, apart, for each run; 0: half the machine's
   bool apart;    // every layer's own output can be read: nothing that follows joins its step
+  bool shapes;   // for its shapes alone: quick, holds no weights, and cannot be run
 } bd_engine_options;
 
 // inputs: type and shape of each of bd_model_about's inputs, in their order; where data is set, the
@@ -44,6 +46,13 @@ bool bd_engine_uses(const bd_engine *engine, int layer);
 // last axis; that before it where the weights stand first). 0 where one is another operator, where
 // they differ, or where nothing depends on the layer.
 int64_t bd_engine_channels(const bd_engine *engine, int layer);
+// Multiply–accumulates that one run spends on each layer (one entry a layer; a layer with several
+// users: on all of them): of the compiled shapes. 0 where it is only looked up (Gather); NaN where
+// the run finds the shapes, or a loop how often. False without memory.
+bool bd_engine_macs(const bd_engine *engine, double *macs);
+// Type and shape of each value of the graph (one entry a value, no data); BD_TYPE_NONE where the
+// run finds them, and for what is stored: the graph says those. False without memory.
+bool bd_engine_shapes(const bd_engine *engine, const bd_graph *graph, bd_tensor *out);
 
 int bd_engine_output_count(const bd_engine *engine);
 

@@ -128,7 +128,6 @@ static bd_status lay_conv(layouter *l, bd_block *block, bd_step *step, int *at) 
   call.in_count = step->in_count < 3 ? step->in_count : 3;
   bd_conv_shape shape;
   BD_TRY(bd_conv_shape_of(&call, &shape));
-  step->macs = bd_conv_macs(&shape);
   bool float_in = tensors[0].type == BD_TYPE_FLOAT, empty = tensors[0].count == 0;
   bd_conv *conv =
       float_in && !empty && engine->tensors[step->out[0]].count ? choose(l, step, &shape) : NULL;

@@ -89,15 +89,6 @@ bd_status bd_conv_shape_of(const bd_call *call, bd_conv_shape *shape) {
   return BD_OK;
 }
 
-double bd_conv_macs(const bd_conv_shape *s) {
-  double positions = (double)s->batch, kernel = 1;
-  for (int i = 0; i < s->spatial; i++) {
-    positions *= (double)(s->transposed ? s->in[i] : s->out[i]);
-    kernel *= (double)s->kernel[i];
-  }
-  return positions * kernel * (double)s->in_channels / (double)s->groups * (double)s->out_channels;
-}
-
 // Output size and padding of a ConvTranspose: padding is taken off the output.
 static bd_status transposed_window(const bd_call *call, bd_window *w) {
   const bd_tensor *weights = bd_in(call, 1);

@@ -10,6 +10,8 @@
 // A tensor of the plan; its type, shape and layout stand in bd_engine.tensors.
 typedef struct bd_slot {
   const char *name;
+  const Onnx__NodeProto *maker; // the node whose output of number `place` it is, or NULL
+  int place;
   bool shaped;   // the shape is known before the run
   bool constant; // the value too: its tensor has data
   bool soft;     // a constant that a layer's weights go into
@@ -38,7 +40,6 @@ typedef struct bd_step {
   bd_fusion *fusion;
   void *state;  // a prepared primitive, owned
   void *packed; // its constant inputs made ready, owned
-  double macs;
 } bd_step;
 
 // A graph's steps, in order.
@@ -56,7 +57,7 @@ struct bd_engine {
   bd_arena *arena;
   int64_t opset;
   size_t limit;
-  bool apart;
+  bool apart, shapes;
   bd_slot *slots;
   bd_tensor *tensors; // of the slots
   int slot_count, slot_room;
@@ -71,6 +72,13 @@ struct bd_engine {
   void **owned;     // constants to be freed
   int owned_count, owned_room;
 };
+
+// Values that a plan for shapes alone takes in and computes with: shapes come from few.
+enum { BD_PLAN_FEW = 256 };
+// Do a layer's weights go in?
+bool bd_plan_reads_soft(const bd_engine *engine, const bd_step *step);
+// Are its outputs always the same, and worth computing while compiling?
+bool bd_plan_foldable(const bd_engine *engine, const bd_step *step);
 
 // The plan's passes after compiling, in their order.
 bd_status bd_plan_fuse(bd_engine *engine, bd_error *err);

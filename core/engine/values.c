@@ -103,20 +103,25 @@ static bd_status missing(const bd_model *model, const Onnx__TensorProto *proto, 
   return bd_fail(err, BD_INVALID, "tensor %s: stored in another file, which is not read", name);
 }
 
-bd_status bd_values_of_proto(const bd_model *model, const Onnx__TensorProto *proto,
-                             const char *name, bd_tensor *out, void **owned, bd_error *err) {
-  *owned = NULL;
+bd_status bd_values_shape(const Onnx__TensorProto *proto, const char *name, bd_tensor *out,
+                          bd_error *err) {
   *out = (bd_tensor){0};
   int32_t number = proto->data_type;
   bd_type type = number > 0 && number <= BD_TYPE_BFLOAT16 ? (bd_type)number : BD_TYPE_NONE;
   if (!bd_type_size(type))
     return bd_fail(err, BD_INVALID, "tensor %s: of type %s, which cannot be run", name,
                    bd_type_name((bd_type)number));
+  if (proto->n_dims <= BD_DIMS_MAX && bd_tensor_shape(out, type, (int)proto->n_dims, proto->dims))
+    return BD_OK;
+  return bd_fail(err, BD_INVALID, "tensor %s: has an impossible shape: the model is damaged", name);
+}
+
+bd_status bd_values_of_proto(const bd_model *model, const Onnx__TensorProto *proto,
+                             const char *name, bd_tensor *out, void **owned, bd_error *err) {
+  *owned = NULL;
+  BD_TRY(bd_values_shape(proto, name, out, err));
   bool external = proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
   if (external && (!proto->has_raw_data || !model)) return missing(model, proto, name, err);
-  if (proto->n_dims > BD_DIMS_MAX || !bd_tensor_shape(out, type, (int)proto->n_dims, proto->dims))
-    return bd_fail(err, BD_INVALID, "tensor %s: has an impossible shape: the model is damaged",
-                   name);
   if (out->count == 0) {
     out->data = (void *)(uintptr_t)bd_nothing;
     return BD_OK;

@@ -7,6 +7,10 @@
 
 #include <onnx/onnx.pb-c.h>
 
+// Type and shape of a stored tensor, no data. BD_INVALID, with `name` in front.
+bd_status bd_values_shape(const Onnx__TensorProto *proto, const char *name, bd_tensor *out,
+                          bd_error *err);
+
 // The values of a stored tensor: a view of what the message or its model holds in memory where it
 // can be (*owned NULL), else fresh memory, which the caller frees. model: whose message it is part
 // of; NULL: a message of its own. BD_INVALID, with `name` in front: strings, a data file that

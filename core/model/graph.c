@@ -17,7 +17,7 @@ typedef struct place {
   bd_names names; // name → value + 1
 } place;
 
-// A message and the layer that it stores or uses.
+// A node and a layer that it uses.
 typedef struct link {
   const void *message;
   int layer;
@@ -33,7 +33,8 @@ typedef struct walker {
   bd_graph_node *nodes;
   bd_graph_value *values;
   int node_count, node_room, value_count, value_room;
-  links users, stored; // sorted by message
+  const bd_model *model;
+  links users; // sorted by message
 } walker;
 
 // --- which layers --------------------------------------------------------------------------------
@@ -49,17 +50,13 @@ static bool find_links(walker *walk, const bd_model *model) {
   for (int i = 0; i < layers; i++)
     users += bd_model_layer(model, i)->user_count;
   walk->users.items = bd_arena_take(walk->arena, (size_t)users, sizeof(link));
-  walk->stored.items = bd_arena_take(walk->arena, (size_t)layers, sizeof(link));
-  if (!walk->users.items || !walk->stored.items) return false;
+  if (!walk->users.items) return false;
   for (int i = 0; i < layers; i++) {
     const bd_found *found = &model->layers.items[i];
     for (int k = 0; k < found->shown.user_count; k++)
       walk->users.items[walk->users.count++] = (link){found->nodes[k], i};
-    const void *tensor = bd_model_layer_proto(model, i);
-    if (tensor) walk->stored.items[walk->stored.count++] = (link){tensor, i};
   }
   qsort(walk->users.items, (size_t)walk->users.count, sizeof(link), by_message);
-  qsort(walk->stored.items, (size_t)walk->stored.count, sizeof(link), by_message);
   return true;
 }
 
@@ -74,12 +71,6 @@ static int first_link(const links *in, const void *message) {
       high = middle;
   }
   return low;
-}
-
-static int stored_layer(const walker *walk, const Onnx__TensorProto *tensor) {
-  int at = first_link(&walk->stored, tensor);
-  bool found = tensor && at < walk->stored.count && walk->stored.items[at].message == tensor;
-  return found ? walk->stored.items[at].layer : -1;
 }
 
 static bool list_layers(const walker *walk, bd_graph_node *node) {
@@ -133,7 +124,7 @@ static bool take_shape(const walker *walk, const Onnx__TensorProto *tensor, bd_g
   value->said.rank = tensor->n_dims > BD_RANK_MAX ? -1 : (int)tensor->n_dims;
   value->said.dims = tensor->dims;
   value->said.names = fixed;
-  value->layer = stored_layer(walk, tensor);
+  value->layer = bd_model_layer_of(walk->model, tensor);
   return true;
 }
 
@@ -379,7 +370,7 @@ static bool walk_all(walker *walk, const bd_model *model, bd_graph *graph) {
 
 bd_status bd_graph_new(const bd_model *model, bd_graph **out, bd_error *err) {
   bd_graph *graph = calloc(1, sizeof *graph);
-  walker walk = {.arena = bd_arena_new()};
+  walker walk = {.arena = bd_arena_new(), .model = model};
   bool done = graph && walk.arena && walk_all(&walk, model, graph);
   *out = graph;
   if (graph) {

@@ -2,8 +2,10 @@
 #include "tests/fuzz/target.h"
 
 #include "core/model/model.h"
+#include "core/model/neighbours.h"
 #include "core/quant/quantize.h"
 #include "core/study/study.h"
+#include "core/study/survey.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +43,24 @@ static void look_at(const bd_model *model, int layer) {
   if (bd_model_find(model, about->tensor) != layer) abort();
 }
 
+static void survey(const bd_model *model) {
+  bd_survey *survey;
+  bd_error err = {""};
+  char shape[64];
+  int picked[16], known;
+  if (bd_survey_new(model, NULL, &survey, &err) != BD_OK) {
+    fuzz_check_line(err.text);
+    return;
+  }
+  if (*survey->why.text) fuzz_check_line(survey->why.text);
+  bd_survey_total(survey, bd_model_layer_count(model), &known);
+  for (int i = 0; i < survey->graph->value_count; i++)
+    bd_survey_shape(survey, i, shape, sizeof shape);
+  for (int i = 0; i < survey->graph->node_count; i++)
+    bd_neighbours(survey->graph, i, 16, picked);
+  bd_survey_free(survey);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   bd_model *model;
   bd_error err = {""};
@@ -51,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   for (int i = 0; i < bd_model_layer_count(model); i++)
     look_at(model, i);
   bd_model_nearest(model, "conv1.weight");
+  survey(model);
   if (bd_model_save(model, NULL, 0, "/dev/null", &err) != BD_OK) fuzz_check_line(err.text);
   if (bd_model_check(model, &err) != BD_OK) fuzz_check_line(err.text);
   bd_model_close(model);
