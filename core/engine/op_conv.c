@@ -1,6 +1,7 @@
 // Conv and ConvTranspose.
 #include "core/engine/conv.h"
 #include "core/engine/op.h"
+#include "core/engine/winograd.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 
 struct bd_conv {
   bd_conv_shape shape;
-  bd_dnnl_conv *dnnl;
+  bd_dnnl_conv *dnnl; // NULL: by winograd.c
 };
 
 // --- geometry ------------------------------------------------------------------------------------
@@ -134,6 +135,10 @@ bd_conv *bd_conv_make(const bd_conv_shape *shape, bool *fast) {
   bd_conv *conv = calloc(1, sizeof *conv);
   if (!conv) return NULL;
   conv->shape = *shape;
+  if (bd_winograd_pays(shape)) {
+    if (fast) *fast = true;
+    return conv;
+  }
   conv->dnnl = bd_dnnl_conv_new(shape, fast ? fast : &ignored);
   if (conv->dnnl) return conv;
   free(conv);
@@ -156,7 +161,8 @@ static size_t bias_bytes(const bd_conv *conv) {
 
 // The bias stands in front of the weights.
 size_t bd_conv_packed(const bd_conv *conv) {
-  return bias_bytes(conv) + padded(bd_dnnl_conv_packed(conv->dnnl));
+  return bias_bytes(conv) +
+         padded(conv->dnnl ? bd_dnnl_conv_packed(conv->dnnl) : bd_winograd_packed(&conv->shape));
 }
 
 static void apply_affine(const bd_call *call, const bd_affine *affine, int64_t channels,
@@ -209,7 +215,11 @@ bd_status bd_conv_pack(const bd_call *call, const bd_conv *conv, void *packed) {
       apply_affine(call, &fusion->affine[i], channels, scale, bias);
     weights = scaled(call, weights, w->count, channels, scale);
   }
-  if (!weights || !bd_dnnl_conv_pack(conv->dnnl, weights, (char *)packed + bias_bytes(conv)))
+  if (!weights) return bd_no_memory(call);
+  void *after = (char *)packed + bias_bytes(conv);
+  if (!conv->dnnl)
+    bd_winograd_pack(&conv->shape, weights, after);
+  else if (!bd_dnnl_conv_pack(conv->dnnl, weights, after))
     return bd_no_memory(call);
   return BD_OK;
 }
@@ -221,10 +231,14 @@ static bd_status compute(const bd_call *call, const bd_conv *conv, const void *p
     const bd_tensor *sum = bd_in(call, call->fusion->sum);
     if (sum->data != y->data) memcpy(y->data, sum->data, bd_tensor_bytes(y));
   }
-  void *scratch = bd_take(call, (int64_t)bd_dnnl_conv_scratch(conv->dnnl) + 1, 1);
+  const void *weights = (const char *)packed + bias_bytes(conv);
+  size_t bytes = conv->dnnl ? bd_dnnl_conv_scratch(conv->dnnl)
+                            : bd_winograd_scratch(&conv->shape) * sizeof(float);
+  void *scratch = bd_take(call, (int64_t)bytes + 1, 1);
   if (!scratch) return bd_no_memory(call);
-  if (!bd_dnnl_conv_run(conv->dnnl, x->data, (const char *)packed + bias_bytes(conv), packed,
-                        y->data, scratch))
+  if (!conv->dnnl)
+    bd_winograd_run(&conv->shape, x->data, weights, packed, y->data, scratch);
+  else if (!bd_dnnl_conv_run(conv->dnnl, x->data, weights, packed, y->data, scratch))
     return bd_no_memory(call);
   return BD_OK;
 }
