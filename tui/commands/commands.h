@@ -23,6 +23,9 @@ typedef struct bd_work {
   bd_layer_study *studies;
 } bd_work;
 bd_status bd_work_open(const bd_options *options, bool quantize, bd_work *work, bd_error *err);
+// The same in two parts, for what else can fail in between: nothing is open where the first fails.
+bd_status bd_work_model(const bd_options *options, bd_work *work, bd_error *err);
+bd_status bd_work_study(const bd_options *options, bool quantize, bd_work *work, bd_error *err);
 void bd_work_close(bd_work *work);
 
 // The axes that --widths and --prunes name.

@@ -93,12 +93,14 @@ static bd_status evaluate(const bd_options *options, const bd_network *network, 
   return options->json ? print_json(&result, seconds, err) : print_text(&result, seconds, err);
 }
 
-static bd_status eval_model(const bd_options *options, const bd_work *work, bd_error *err) {
+// What can be wrong with the data is found before the time is spent on quantizing.
+static bd_status eval_model(const bd_options *options, bd_work *work, bd_error *err) {
   bd_network network;
   bd_swap *swap = NULL;
   int64_t *labels = NULL;
   BD_TRY(bd_network_open(options, work->model, &network, err));
   bd_status status = bd_data_labels(network.data, options->labels, &labels, err);
+  if (status == BD_OK) status = bd_work_study(options, true, work, err);
   if (status == BD_OK) status = bd_network_swap(&network, work, &swap, err);
   if (status == BD_OK) status = evaluate(options, &network, swap, labels, err);
   free(labels);
@@ -109,7 +111,7 @@ static bd_status eval_model(const bd_options *options, const bd_work *work, bd_e
 
 bd_status bd_command_eval(const bd_options *options, bd_error *err) {
   bd_work work;
-  BD_TRY(bd_work_open(options, true, &work, err));
+  BD_TRY(bd_work_model(options, &work, err));
   bd_status status = eval_model(options, &work, err);
   if (status == BD_OK) bd_warn_refused(&work, "left as they are: ", ": `bitdial layers` says why");
   bd_work_close(&work);

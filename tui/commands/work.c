@@ -20,8 +20,13 @@ static bd_status study(const bd_options *options, const bd_setting *settings, bd
   return status;
 }
 
-static bd_status open_all(const bd_options *options, bool quantize, bd_work *work, bd_error *err) {
-  BD_TRY(bd_options_model(options, &work->model, err));
+bd_status bd_work_model(const bd_options *options, bd_work *work, bd_error *err) {
+  *work = (bd_work){0};
+  bd_interrupt();
+  return bd_options_model(options, &work->model, err);
+}
+
+bd_status bd_work_study(const bd_options *options, bool quantize, bd_work *work, bd_error *err) {
   bd_setting *settings = NULL;
   if (quantize) BD_TRY(bd_options_settings(options, work->model, &settings, err));
   bd_status status = study(options, settings, work, err);
@@ -30,9 +35,8 @@ static bd_status open_all(const bd_options *options, bool quantize, bd_work *wor
 }
 
 bd_status bd_work_open(const bd_options *options, bool quantize, bd_work *work, bd_error *err) {
-  *work = (bd_work){0};
-  bd_interrupt();
-  bd_status status = open_all(options, quantize, work, err);
+  BD_TRY(bd_work_model(options, work, err));
+  bd_status status = bd_work_study(options, quantize, work, err);
   if (status != BD_OK) bd_work_close(work);
   return status;
 }
