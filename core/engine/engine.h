@@ -76,6 +76,9 @@ void bd_run_free(bd_run *run);
 // (NULL: the model's own). cancel is polled between steps. Errors name node and tensor.
 bd_status bd_run_all(bd_run *run, const bd_swap *swap, const bd_tensor *inputs,
                      const bd_cancel *cancel, bd_error *err);
+// BD_INVALID where an output of that run holds NaN: names the node and the tensor in which it first
+// stood (found by running once more), or the input that brought it.
+bd_status bd_run_check(bd_run *run, const bd_swap *swap, const bd_tensor *inputs, bd_error *err);
 // Runs again from the first step that uses the layer, on the activations that are there: those of
 // the steps before it are unchanged, those after it are written over. So layer by layer from the
 // last to the first, one kept run gives the effect of each layer alone. Kept runs only.

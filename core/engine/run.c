@@ -119,6 +119,17 @@ static bd_status shape_now(bd_run *run, const bd_step *step, bd_call *call) {
   return BD_OK;
 }
 
+static bd_status refuse_nan(const bd_run *run, const bd_step *step, bd_error *err) {
+  for (int i = 0; i < step->out_count; i++) {
+    int slot = step->out[i];
+    if (slot < 0 || !step->node || !bd_tensor_has_nan(&run->tensors[slot])) continue;
+    bd_call call = {.node = step->node, .err = err};
+    return bd_bad(&call, "its output %s is NaN in places, though its inputs are not",
+                  run->engine->slots[slot].name);
+  }
+  return BD_OK;
+}
+
 static bd_status run_step(bd_run *run, const bd_step *step, bd_error *err) {
   if (bd_cancelled(run->cancel)) return BD_CANCELLED;
   if (step->op->flags & BD_OP_CONTROL) return bd_control_run(run, step, err);
@@ -128,6 +139,7 @@ static bd_status run_step(bd_run *run, const bd_step *step, bd_error *err) {
   if (run->swap && step->soft) call.shift = bd_swap_shift_of(run->swap, step);
   bd_status status = step->dynamic ? shape_now(run, step, &call) : BD_OK;
   if (status == BD_OK) status = bd_op_run(&call);
+  if (status == BD_OK && run->watched) status = refuse_nan(run, step, err);
   bd_scratch_reset(&run->scratch);
   return status;
 }
@@ -170,6 +182,24 @@ bd_status bd_run_all(bd_run *run, const bd_swap *swap, const bd_tensor *inputs,
   bd_status status = bd_run_block(run, graph, err);
   run->done |= status == BD_OK;
   return status;
+}
+
+bd_status bd_run_check(bd_run *run, const bd_swap *swap, const bd_tensor *inputs, bd_error *err) {
+  const bd_block *graph = &run->engine->main;
+  int found = 0;
+  while (found < graph->output_count && !bd_tensor_has_nan(&run->tensors[graph->outputs[found]]))
+    found++;
+  if (found == graph->output_count) return BD_OK;
+  for (int i = 0; i < graph->input_count; i++)
+    if (bd_tensor_has_nan(&inputs[i]))
+      return bd_fail(err, BD_INVALID, "input %s: the data hold NaN",
+                     run->engine->slots[graph->inputs[i]].name);
+  run->watched = true;
+  bd_status status = bd_run_all(run, swap, inputs, NULL, err);
+  run->watched = false;
+  BD_TRY(status);
+  return bd_fail(err, BD_INVALID, "output %s: is NaN in places",
+                 run->engine->slots[graph->outputs[found]].name);
 }
 
 bool bd_run_done(const bd_run *run) {

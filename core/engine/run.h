@@ -9,6 +9,7 @@ struct bd_run {
   const bd_swap *swap;
   const bd_cancel *cancel;
   bool kept, done;
+  bool watched;        // a step that leaves NaN fails
   bd_tensor *tensors;  // by slot
   void *arena;         // the planned activations
   void **grown;        // by slot: memory of a tensor whose size the run finds, owned

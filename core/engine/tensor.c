@@ -273,6 +273,14 @@ void bd_convert(bd_type from_type, const void *from, bd_type to_type, void *to, 
                  (char *)to + (size_t)at * to_size, count - at < SOME ? count - at : SOME);
 }
 
+bool bd_tensor_has_nan(const bd_tensor *tensor) {
+  if (!bd_type_is_real(tensor->type) || !tensor->data) return false;
+  const float *floats = tensor->type == BD_TYPE_FLOAT ? tensor->data : NULL;
+  for (int64_t i = 0; i < tensor->count; i++)
+    if (floats ? isnan(floats[i]) : isnan(bd_tensor_real(tensor, i))) return true;
+  return false;
+}
+
 double bd_tensor_real(const bd_tensor *tensor, int64_t index) {
   double value = 0;
   bd_convert(tensor->type, (const char *)tensor->data + (size_t)index * bd_type_size(tensor->type),

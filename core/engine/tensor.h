@@ -68,6 +68,9 @@ void bd_narrow(bd_type type, const void *from, int64_t count, void *to);
 // where C leaves it open, NaN → 0.
 void bd_convert(bd_type from_type, const void *from, bd_type to_type, void *to, int64_t count);
 
+// Is there NaN among its values?
+bool bd_tensor_has_nan(const bd_tensor *tensor);
+
 // One element as a number.
 double bd_tensor_real(const bd_tensor *tensor, int64_t index);
 int64_t bd_tensor_integer(const bd_tensor *tensor, int64_t index);

@@ -95,6 +95,7 @@ static bd_status real_outputs(job *j, bd_run *run, int64_t index, const bd_tenso
   *out = eval->kept[index];
   if (*out) return BD_OK;
   BD_TRY(bd_run_all(run, NULL, inputs, j->cancel, err));
+  BD_TRY(bd_run_check(run, NULL, inputs, err));
   int64_t count;
   *out = bd_outputs_copy(run, eval->outputs, &count);
   if (!*out) return bd_fail_memory(err, "the outputs");
@@ -161,6 +162,7 @@ static bd_status eval_run(void *arg, int thread, int64_t index, const bd_tensor 
   // alone where nothing is replaced.
   bd_status status =
       j->swap || !bd_run_done(run) ? bd_run_all(run, j->swap, inputs, j->cancel, err) : BD_OK;
+  if (status == BD_OK) status = bd_run_check(run, j->swap, inputs, err);
   if (status == BD_OK && j->swap) {
     other = bd_outputs_copy(run, j->eval->outputs, NULL);
     if (!other) status = bd_fail_memory(err, "the outputs");

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import onnx
+import onnx.numpy_helper
 from onnx import TensorProto, helper
 
 from tap import SAMPLE, SHARED, TOP, folder, main, need, refused, run, run_json
@@ -195,6 +196,137 @@ def test_bad_graphs_are_named():
         for nodes, stored, says in cases:
             onnx.save(model_of(nodes, [x], [y], stored), path)
             refused(2, "run", path, "--data", data, "-o", out, says=says)
+
+
+def test_bad_data_is_found_before_the_time_is_spent():
+    with folder() as d:
+        bad = os.path.join(d, "bad.npy")
+        np.save(bad, np.zeros((2, 1, 28, 27), np.float32))
+        for command, more in (("eval", ()), ("run", ("-o", os.path.join(d, "o.npz")))):  # the layer is looked up later
+            refused(2, command, SAMPLE, "--data", bad, "--layer", "none:bits=3", *more, says=("bad.npy", "28,27"))
+        np.save(bad, np.full(1000, 12))
+        refused(2, "eval", SAMPLE, "--data", X, "--labels", bad[:-7] + "none.npy", "--layer", "none:bits=3",
+                says="none.npy")
+
+
+def test_what_is_not_a_number_is_traced():
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["h"], name="product"),
+             helper.make_node("Log", ["h"], ["l"], name="logarithm"), helper.make_node("Relu", ["l"], ["m"]),
+             helper.make_node("Add", ["m", "l"], ["y"], name="last")]
+    w = helper.make_tensor("w", TensorProto.FLOAT, [4, 4], np.eye(4).ravel())
+    with folder() as d:
+        path, data, labels, out = (os.path.join(d, n) for n in ("m.onnx", "x.npy", "y.npy", "o.npz"))
+        onnx.save(model_of(nodes, [value("x", [1, 4])], [value("y", [1, 4])], [w]), path)
+        x = np.full((3, 4), 2, np.float32)
+        np.save(labels, np.zeros(3, np.int64))
+        np.save(data, x)
+        assert run("eval", path, "--data", data, "--labels", labels)[0] == 0
+        x[1, 2] = -1
+        np.save(data, x)
+        refused(2, "eval", path, "--data", data, "--labels", labels, says=("logarithm", "Log", " l "))
+        code, _, err = run("run", path, "--data", data, "-o", out)
+        assert code == 0 and "warning: node logarithm" in err, err
+        with np.load(out) as archive:
+            assert np.isnan(archive["y"]).sum() == 1
+        x[1, 2] = np.nan
+        np.save(data, x)
+        refused(2, "eval", path, "--data", data, "--labels", labels, says=("input x", "NaN"))
+
+
+def test_types_that_cannot_be_run_are_named():
+    x, y = value("x", [1, 4]), value("y", None)
+    stored = (helper.make_tensor("s", TensorProto.STRING, [1], [b"a"]),
+              helper.make_tensor("s", TensorProto.COMPLEX64, [1], [1 + 0j]))
+    with folder() as d:
+        path, data, out = (os.path.join(d, n) for n in ("m.onnx", "x.npy", "o.npz"))
+        np.save(data, np.ones((1, 4), np.float32))
+        for tensor, says in zip(stored, ("string", "complex64")):
+            onnx.save(model_of([helper.make_node("Identity", ["s"], ["y"])], [x], [y], [tensor]), path)
+            refused(2, "run", path, "--data", data, "-o", out, says=("tensor s", says))
+        onnx.save(model_of([helper.make_node("Identity", ["x"], ["y"])], [value("x", [1, 4], TensorProto.STRING)],
+                           [y]), path)
+        refused(2, "run", path, "--data", data, "-o", out, says=("input x", "string"))
+        onnx.save(model_of([helper.make_node("Sqrt", ["x"], ["y"], name="n1")],
+                           [value("x", [1, 4], TensorProto.INT32)], [y]), path)
+        np.save(data, np.ones((1, 4), np.int32))
+        refused(2, "run", path, "--data", data, "-o", out, says=("n1", "Sqrt", "int32"))
+
+
+def test_zero_dimensions():
+    w = helper.make_tensor("w", TensorProto.FLOAT, [2, 3, 3, 3], np.zeros(54))
+    pad = dict(pads=[1, 1, 1, 1], name="n1")
+    cases = (([2, 3, 0, 5], helper.make_node("Conv", ["x", "w"], ["y"], **pad), (2, 2, 0, 5)),
+             ([2, 3, 0, 5], helper.make_node("Conv", ["x", "w"], ["y"], name="n1", pads=[2, 2, 2, 2]), None),
+             ([0, 3, 4, 5], helper.make_node("Conv", ["x", "w"], ["y"], **pad), (0, 2, 4, 5)),
+             ([0, 3, 4, 5], helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2]), (0, 3, 3, 4)),
+             ([2, 3, 0, 5], helper.make_node("GlobalAveragePool", ["x"], ["y"], name="n1"), None),
+             ([2, 0], helper.make_node("Softmax", ["x"], ["y"], axis=-1), (2, 0)),
+             ([2, 0], helper.make_node("Concat", ["x", "x"], ["y"], axis=0), (4, 0)),
+             ([0, 3], helper.make_node("ReduceMean", ["x"], ["y"], axes=[1]), (0, 1)))
+    with folder() as d:
+        path, data, out = (os.path.join(d, n) for n in ("m.onnx", "x.npy", "o.npz"))
+        for shape, node, made in cases:
+            onnx.save(model_of([node], [value("x", shape)], [value("y", None)], [w]), path)
+            np.save(data, np.ones(shape, np.float32))
+            if made is None:
+                refused(2, "run", path, "--input", "x=" + data, "-o", out, says="n1")
+                continue
+            code, _, err = run("run", path, "--input", "x=" + data, "-o", out)
+            assert code == 0, (node.op_type, err)
+            with np.load(out) as archive:
+                assert archive["y"].shape == made, (node.op_type, archive["y"].shape)
+
+
+def two_by_two(d):
+    """A network of two inputs, one of integers, and two outputs."""
+    path = os.path.join(d, "two.onnx")
+    nodes = [helper.make_node("Cast", ["n"], ["f"], to=TensorProto.FLOAT),
+             helper.make_node("Add", ["x", "f"], ["sum"], name="add"),
+             helper.make_node("ReduceMax", ["x"], ["most"], keepdims=0)]
+    onnx.save(model_of(nodes, [value("x", ["rows", 4]), value("n", ["rows", 1], TensorProto.INT64)],
+                       [value("sum", None), value("most", None)]), path)
+    return path
+
+
+def test_several_inputs_and_outputs():
+    x, n = np.arange(8, dtype=np.float32).reshape(2, 4), np.array([[10], [20]])
+    with folder() as d:
+        path, out = two_by_two(d), os.path.join(d, "o.npz")
+        fx, fn, both = (os.path.join(d, name) for name in ("x.npy", "n.npy", "both.npz"))
+        np.save(fx, x), np.save(fn, n), np.savez(both, n=n, x=x)
+        tests = os.path.join(d, "test_data_set_0")
+        os.mkdir(tests)
+        for number, array in enumerate((x, n)):
+            with open(os.path.join(tests, f"input_{number}.pb"), "wb") as f:
+                f.write(onnx.numpy_helper.from_array(array).SerializeToString())
+        for how in (("--input", "x=" + fx, "--input", "n=" + fn), ("--input", "n=" + fn, "--input", "x=" + fx),
+                    ("--data", tests)):
+            code, _, err = run("run", path, *how, "-o", out)
+            assert code == 0, err
+            with np.load(out) as archive:
+                assert archive.files == ["sum", "most"], archive.files
+                assert np.array_equal(archive["sum"], x + n) and archive["most"] == 7, how
+        code, _, err = run("run", path, "--data", both, "-o", out)  # two samples of one row each
+        assert code == 0, err
+        with np.load(out) as archive:
+            assert np.array_equal(archive["sum"], x + n) and list(archive["most"]) == [3, 7]
+        refused(2, "run", path, "--input", "x=" + fx, "-o", out, says=("input n", "--input n=FILE"))
+        refused(2, "run", path, "--data", fx, "-o", out, says="input n")
+        refused(2, "run", path, "--input", "x=" + fx, "--input", "x=" + fx, "-o", out, says="twice")
+        refused(2, "run", path, "--input", "x=" + fx, "--input", "q=" + fn, "-o", out, says=("--input q", "x"))
+        refused(2, "run", path, "--input", "x=" + fx, "--input", "n", "-o", out, says="NAME=FILE")
+        refused(2, "run", path, "--input", "x=" + fx, "--data", both, "-o", out, says="one of them")
+        np.save(fn, n.astype(np.float32))
+        refused(2, "run", path, "--input", "x=" + fx, "--input", "n=" + fn, "-o", out,
+                says=("input n", "int64", "float32[2,1]"))
+        np.save(fn, np.array([10, 20]))
+        refused(2, "run", path, "--input", "x=" + fx, "--input", "n=" + fn, "-o", out,
+                says=("input n", "int64[rows,1]", "int64[2]"))
+        os.remove(os.path.join(tests, "input_1.pb"))
+        refused(2, "run", path, "--data", tests, "-o", out, says=("test_data_set_0", "input_1.pb"))
+        with open(os.path.join(tests, "input_1.pb"), "wb") as f:
+            f.write(b"nonsense")
+        refused(2, "run", path, "--data", tests, "-o", out, says="input_1.pb")
 
 
 def test_empty_and_scalar_tensors():

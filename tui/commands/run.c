@@ -20,6 +20,7 @@ typedef struct gathering {
   pthread_mutex_t lock;
   bd_bar bar;
   int64_t done;
+  bd_error warning; // of outputs that are NaN
 } gathering;
 
 static bd_status keep(gathering *g, const bd_run *run, int64_t index, bd_error *err) {
@@ -40,7 +41,10 @@ static bd_status run_one(void *arg, int thread, int64_t index, const bd_tensor *
   if (!g->runs[thread]) BD_TRY(bd_run_new(g->network->engine, false, &g->runs[thread], err));
   BD_TRY(bd_run_all(g->runs[thread], g->swap, inputs, bd_interrupt(), err));
   BD_TRY(keep(g, g->runs[thread], index, err));
+  bd_error warning;
+  bool nan = bd_run_check(g->runs[thread], g->swap, inputs, &warning) != BD_OK;
   pthread_mutex_lock(&g->lock);
+  if (nan && !*g->warning.text) g->warning = warning;
   g->done++;
   bd_bar_show(&g->bar, (int)g->done, (int)bd_data_runs(g->network->data));
   pthread_mutex_unlock(&g->lock);
@@ -143,6 +147,7 @@ static bd_status run_all(const bd_options *options, const bd_model *model,
                                          : bd_fail_memory(err, "the outputs");
   double seconds = bd_seconds() - start;
   bd_bar_end(&g.bar);
+  if (*g.warning.text) fprintf(stderr, "bitdial: warning: %s\n", g.warning.text);
   if (status == BD_OK) status = write_outputs(options, model, &g, err);
   if (status == BD_OK) status = print_result(options, network, seconds, err);
   for (int i = 0; g.runs && i < threads; i++)
@@ -155,11 +160,13 @@ static bd_status run_all(const bd_options *options, const bd_model *model,
   return status;
 }
 
-static bd_status run_model(const bd_options *options, const bd_work *work, bd_error *err) {
+static bd_status run_model(const bd_options *options, bd_work *work, bd_error *err) {
   bd_network network;
   bd_swap *swap = NULL;
   BD_TRY(bd_network_open(options, work->model, &network, err));
-  bd_status status = work->studies ? bd_network_swap(&network, work, &swap, err) : BD_OK;
+  bool quantize = bd_options_quantize(options);
+  bd_status status = quantize ? bd_work_study(options, true, work, err) : BD_OK;
+  if (status == BD_OK && quantize) status = bd_network_swap(&network, work, &swap, err);
   if (status == BD_OK) status = run_all(options, work->model, &network, swap, err);
   bd_swap_free(swap);
   bd_network_close(&network);
@@ -167,11 +174,10 @@ static bd_status run_model(const bd_options *options, const bd_work *work, bd_er
 }
 
 bd_status bd_command_run(const bd_options *options, bd_error *err) {
-  bd_work work = {0};
+  bd_work work;
   if (!options->output)
     return bd_fail(err, BD_INVALID, "run: needs a place for the outputs: give -o OUT.npz");
-  BD_TRY(bd_options_quantize(options) ? bd_work_open(options, true, &work, err)
-                                      : bd_options_model(options, &work.model, err));
+  BD_TRY(bd_work_model(options, &work, err));
   bd_status status = run_model(options, &work, err);
   bd_work_close(&work);
   return status;
