@@ -1,5 +1,6 @@
 #include "viewers/view.h"
 
+#include "viewers/channels.h"
 #include "viewers/codebook.h"
 #include "viewers/convergence.h"
 #include "viewers/error.h"
@@ -8,8 +9,9 @@
 
 #include <stdarg.h>
 
-static const bd_view_class *const views[] = {&bd_layers_view, &bd_histogram_view, &bd_error_view,
-                                             &bd_convergence_view, &bd_codebook_view};
+static const bd_view_class *const views[] = {&bd_layers_view,   &bd_histogram_view,
+                                             &bd_error_view,    &bd_convergence_view,
+                                             &bd_codebook_view, &bd_channels_view};
 enum { VIEWS = sizeof views / sizeof *views };
 
 const bd_view_class *bd_view_at(int index) {

@@ -1,14 +1,15 @@
 // What a panel asks to know of the layer in hand beyond its result: every method at every bit
-// width, and how far the seeds of every init spread. Computed in the background only while it is
-// wanted.
+// width, how far the seeds of every init spread, and its channels. Computed in the background only
+// while it is wanted.
 #ifndef BD_SESSION_INSIGHT_H
 #define BD_SESSION_INSIGHT_H
 
+#include "core/quant/channels.h"
 #include "core/session/session.h"
 
 enum { BD_METHODS_MAX = 8, BD_INITS_MAX = 8, BD_SPREAD_SEEDS = 20 };
 
-typedef enum bd_want { BD_WANT_METHODS = 1, BD_WANT_SPREAD = 2 } bd_want;
+typedef enum bd_want { BD_WANT_METHODS = 1, BD_WANT_SPREAD = 2, BD_WANT_CHANNELS = 4 } bd_want;
 
 typedef struct bd_insight {
   int layer; // -1: none is in hand
@@ -19,7 +20,8 @@ typedef struct bd_insight {
   // are; NaN until known. The proved optimum to compare it with: the K-means result's
   // cluster_bound.
   double spread[BD_INITS_MAX][BD_SPREAD_SEEDS];
-  double optimum; // proved SSE_cluster of the same problem; NaN until known
+  double optimum;        // proved SSE_cluster of the same problem; NaN until known
+  bd_channels *channels; // under the layer's setting; NULL until known
 } bd_insight;
 
 // What the panels on the screen show (bd_want, or-ed); 0 stops it.

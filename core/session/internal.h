@@ -34,12 +34,13 @@ typedef struct bd_delivery {
   int part;     // BD_STAGE_INSIGHT
   double bound; // BD_STAGE_BOUND
   double values[BD_SPREAD_SEEDS];
+  bd_channels *channels; // BD_STAGE_INSIGHT of the channels
 } bd_delivery;
 
-// Jobs of the insight: one for each method, each init, and the optimum.
-enum { BD_INSIGHT_PARTS = BD_METHODS_MAX + BD_INITS_MAX + 1 };
+// Jobs of the insight: one for each method, each init, the optimum, and the channels.
+enum { BD_INSIGHT_PARTS = BD_METHODS_MAX + BD_INITS_MAX + 2 };
 typedef struct bd_insight_jobs {
-  bd_setting methods, spread; // what the parts are computed for
+  bd_setting methods, spread, channels; // what the parts are computed for
   bd_ticket ticket[BD_INSIGHT_PARTS];
   uint64_t generation[BD_INSIGHT_PARTS];
   bool done[BD_INSIGHT_PARTS];
@@ -119,10 +120,10 @@ void bd_insight_refresh(bd_session *session);
 // The next part to compute, if any; its setting; the work itself (on a worker); taking it in.
 bool bd_insight_pick(bd_session *session, int *part);
 bd_setting bd_insight_setting(const bd_session *session, int part);
-bd_status bd_insight_compute(const bd_index *index, bd_setting setting, int part,
-                             const bd_cancel *cancel, double values[BD_SPREAD_SEEDS],
-                             bd_error *err);
-bool bd_insight_take(bd_session *session, const bd_delivery *delivery);
+bd_status bd_insight_compute(const bd_index *index, bd_setting setting, const bd_cancel *cancel,
+                             bd_delivery *out, bd_error *err);
+bool bd_insight_take(bd_session *session, bd_delivery *delivery);
+void bd_insight_free(bd_session *session);
 int bd_insight_pending(const bd_session *session);
 
 #endif

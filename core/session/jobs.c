@@ -64,8 +64,7 @@ static void run(void *arg, const bd_cancel *cancel) {
   else if (out->stage == BD_STAGE_CURVE)
     compute_curve(o, out, cancel);
   else if (out->stage == BD_STAGE_INSIGHT)
-    out->status =
-        bd_insight_compute(o->index, o->setting, out->part, cancel, out->values, &out->error);
+    out->status = bd_insight_compute(o->index, o->setting, cancel, out, &out->error);
   else if (out->stage == BD_STAGE_PROOF)
     out->status =
         bd_quantize_watched(o->index, &o->setting, &watch, cancel, &out->result, &out->error);
@@ -85,6 +84,7 @@ static void drop(void *arg) {
 void bd_delivery_free(bd_delivery *delivery) {
   bd_index_free(delivery->index);
   bd_result_free(delivery->result);
+  bd_channels_free(delivery->channels);
   free(delivery);
 }
 

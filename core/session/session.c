@@ -106,6 +106,7 @@ void bd_session_free(bd_session *session) {
   }
   free_layers(session);
   bd_undo_free(session->undo);
+  bd_insight_free(session);
   cJSON_Delete(session->kept);
   free(session->config_path);
   free(session->notice);
