@@ -23,9 +23,8 @@ typedef struct bd_channels {
   double shared_bytes, own_bytes;
 } bd_channels;
 
-// The setting's own granularity does not matter. BD_INVALID: the index has no source (index.h), or
-// a tensor without channels. BD_CANCELLED leaves *out NULL. Takes memory for one more copy of the
-// tensor meanwhile.
+// The setting's own granularity does not matter. BD_INVALID: the weights in stored order are
+// not at hand (bd_index_set_reread). BD_CANCELLED leaves *out NULL.
 bd_status bd_channels_measure(const bd_index *index, const bd_setting *setting,
                               const bd_cancel *cancel, bd_channels **out, bd_error *err);
 void bd_channels_free(bd_channels *channels);

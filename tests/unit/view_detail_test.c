@@ -332,6 +332,64 @@ static void test_the_codebook_scrolls(void **unused) {
   bench_close(&b);
 }
 
+// --- channels -----------------------------------------------------------------------------------
+
+static void test_channels_show_what_was_measured(void **unused) {
+  (void)unused;
+  bench b = open_bench(false, "bits=2,method=kmeans");
+  expect(text_of(&b, CHANNELS, 100, 20), "measuring the channels");
+  ask(&b, BD_WANT_CHANNELS);
+  const bd_channels *channels = bd_session_insight(b.desk.session)->channels;
+  assert_non_null(channels);
+  assert_true(channels->count > 1);
+  const char *text = text_of(&b, CHANNELS, 100, 20);
+  char number[BD_SHOW_SIZE];
+  expect(text, bd_show_sqnr(number, channels->shared_db));
+  expect(text, bd_show_sqnr(number, channels->own_db));
+  expect(text, bd_show_sqnr(number, (double)channels->channels[1].own_db));
+  expect(text, bd_show_value(number, (double)channels->channels[1].max));
+  set(&b, 0, "bits=5"); // another setting: what was measured is no longer true
+  bd_session_look_at(b.desk.session, 0, 0, 0);
+  settle(b.desk.session);
+  assert_true(bd_session_insight(b.desk.session)->channels->shared_db > 0);
+  expect(text_of(&b, CHANNELS, 40, 10), "gain");
+  b.desk.layer = 1;
+  expect(text_of(&b, CHANNELS, 100, 20), "measuring the channels");
+  bench_close(&b);
+}
+
+// The gains from top to bottom, as numbers.
+static int gains_of(const char *text, double gains[64]) {
+  int count = 0;
+  for (const char *at = strstr(text, "gain"); (at = strchr(at, '\n')) && count < 64;) {
+    const char *end = strchr(++at, '\n'), *plus = at;
+    double gain = NAN;
+    for (; plus < end && *plus != '+'; plus++)
+      continue;
+    if (plus < end) gain = atof(plus);
+    if (!isnan(gain)) gains[count++] = gain;
+  }
+  return count;
+}
+
+static void test_channels_are_sorted(void **unused) {
+  (void)unused;
+  bench b = open_bench(false, "bits=2,method=kmeans,init=optimal");
+  ask(&b, BD_WANT_CHANNELS);
+  text_of(&b, CHANNELS, 100, 30);
+  for (int i = 0; i < 7; i++)
+    run(&b, CHANNELS, "channels-sort-next");
+  run(&b, CHANNELS, "channels-sort-reverse");
+  double gains[64];
+  const char *text = text_of(&b, CHANNELS, 100, 30);
+  expect(text, "gain▼");
+  int count = gains_of(text, gains);
+  assert_true(count > 1);
+  for (int i = 1; i < count; i++)
+    assert_true(gains[i] <= gains[i - 1]);
+  bench_close(&b);
+}
+
 // --- all methods --------------------------------------------------------------------------------
 
 static void test_the_table_shows_all_methods(void **unused) {
@@ -370,6 +428,7 @@ static void test_panels_want_what_they_show(void **unused) {
     unsigned large = view->wants ? view->wants(90, 26) : 0;
     assert_int_equal(large, panel == ERROR         ? BD_WANT_METHODS
                             : panel == CONVERGENCE ? BD_WANT_SPREAD
+                            : panel == CHANNELS    ? BD_WANT_CHANNELS
                                                    : 0);
   }
   assert_int_equal(bd_view_at(ERROR)->wants(40, 26), 0);
@@ -379,7 +438,7 @@ static void test_panels_want_what_they_show(void **unused) {
 static void test_ascii_screens_are_ascii(void **unused) {
   (void)unused;
   bench b = open_bench(true, "bits=4,prune=0.3");
-  ask(&b, BD_WANT_METHODS | BD_WANT_SPREAD);
+  ask(&b, BD_WANT_METHODS | BD_WANT_SPREAD | BD_WANT_CHANNELS);
   for (int panel = ERROR; panel < PANELS; panel++) {
     const char *text = text_of(&b, panel, 110, 24);
     for (const char *c = text; *c; c++)
@@ -400,6 +459,8 @@ int main(void) {
       cmocka_unit_test(test_the_codebook_shows_every_level),
       cmocka_unit_test(test_unused_codes_are_listed_by_runs),
       cmocka_unit_test(test_the_codebook_scrolls),
+      cmocka_unit_test(test_channels_show_what_was_measured),
+      cmocka_unit_test(test_channels_are_sorted),
       cmocka_unit_test(test_the_table_shows_all_methods),
       cmocka_unit_test(test_panels_want_what_they_show),
       cmocka_unit_test(test_ascii_screens_are_ascii),

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { TABLE, HISTOGRAM, ERROR, CONVERGENCE, CODEBOOK, PANELS, SIZE = 512 };
+enum { TABLE, HISTOGRAM, ERROR, CONVERGENCE, CODEBOOK, CHANNELS, PANELS, SIZE = 512 };
 
 static float normal[SIZE];
 static const tiny_layer layers[] = {{"normal", "MatMul", {16, 32}, 2, normal}};
@@ -37,12 +37,14 @@ static bool is_shown(const bd_ui *ui, int panel) {
   return ui->layout.panels[panel].inside.rows > 0;
 }
 
-// Every panel that is not shown is named in one title, beside its number.
+// Every panel that is not shown is named in one title, beside its number: by its first letters at
+// least, and whole where there is room.
 static void check_names(bd_ui *ui, int columns, int rows) {
   assert_true(bd_ui_draw(ui, columns, rows));
   char *text = bd_canvas_text(ui->canvas), tab[64];
   for (int i = 1; i < ui->panels; i++) {
-    snprintf(tab, sizeof tab, " %d %s ", i + 1, ui->classes[i]->name);
+    const char *name = ui->classes[i]->name;
+    snprintf(tab, sizeof tab, columns < 200 ? " %d %.3s" : " %d %s ", i + 1, name);
     if (is_shown(ui, i) == (strstr(text, tab) != NULL)) fail_msg("'%s' in\n%s", tab, text);
   }
   free(text);
