@@ -23,6 +23,7 @@ struct bd_live {
   bd_evaluation figures;
   uint64_t generation; // of the request that figures belong to; 0: the float network alone
   uint64_t wished;     // of the newest request
+  uint64_t served;     // of the one under way
 
   bd_session *session; // workers use its wake pipe and notice
   const bd_model *model;
@@ -44,18 +45,15 @@ static void show(void *arg, const bd_evaluation *so_far) {
   bd_live *live = arg;
   pthread_mutex_lock(&live->lock);
   live->figures = *so_far;
+  live->generation = live->served;
   pthread_mutex_unlock(&live->lock);
   bd_session_wake(live->session);
 }
 
-static bd_status evaluate(bd_live *live, const bd_swap *swap, uint64_t generation, bd_error *err) {
+static bd_status evaluate(bd_live *live, const bd_swap *swap, bd_error *err) {
   bd_evaluation figures;
   BD_TRY(bd_eval_run(live->eval, swap, live->threads, &live->cancel, show, live, &figures, err));
-  pthread_mutex_lock(&live->lock);
-  live->figures = figures;
-  live->generation = generation;
-  pthread_mutex_unlock(&live->lock);
-  bd_session_wake(live->session);
+  show(live, &figures);
   return BD_OK;
 }
 
@@ -72,10 +70,10 @@ static bd_status apply(bd_live *live, int layer, const wish *wanted, bd_error *e
   return status;
 }
 
-static bd_status serve(bd_live *live, const wish *wishes, uint64_t generation, bd_error *err) {
+static bd_status serve(bd_live *live, const wish *wishes, bd_error *err) {
   for (int i = 0; i < live->count; i++)
     BD_TRY(apply(live, i, &wishes[i], err));
-  return evaluate(live, live->swap, generation, err);
+  return evaluate(live, live->swap, err);
 }
 
 static bd_status prepare(bd_live *live, bd_error *err) {
@@ -85,11 +83,11 @@ static bd_status prepare(bd_live *live, bd_error *err) {
   BD_TRY(bd_eval_new(live->parts.engine, live->parts.data, live->parts.labels, KEEP_BYTES,
                      &live->eval, err));
   BD_TRY(bd_swap_new(live->parts.engine, &live->swap, err));
-  return evaluate(live, NULL, 0, err);
+  return evaluate(live, NULL, err);
 }
 
 // The next request, or NULL where the session closes.
-static wish *await(bd_live *live, uint64_t *generation) {
+static wish *await(bd_live *live) {
   pthread_mutex_lock(&live->lock);
   live->ready = true;
   live->busy = false;
@@ -100,7 +98,7 @@ static wish *await(bd_live *live, uint64_t *generation) {
   if (taken) {
     live->wishes = NULL;
     live->busy = true;
-    *generation = live->wished;
+    live->served = live->wished;
     atomic_store(&live->cancel, false);
   }
   pthread_mutex_unlock(&live->lock);
@@ -121,10 +119,9 @@ static void *run(void *arg) {
   bd_live *live = arg;
   bd_error err = {{0}};
   bd_status status = prepare(live, &err);
-  uint64_t generation;
   wish *wishes;
-  while (status == BD_OK && (wishes = await(live, &generation))) {
-    status = serve(live, wishes, generation, &err);
+  while (status == BD_OK && (wishes = await(live))) {
+    status = serve(live, wishes, &err);
     if (status == BD_CANCELLED) status = BD_OK; // by the next edit
     free(wishes);
   }
@@ -179,10 +176,12 @@ void bd_live_free(bd_live *live) {
 
 void bd_live_changed(bd_session *session) {
   session->live_wanted++;
-  session->live_state.current = false;
+  session->live_state.current = session->live_state.done = false;
   bd_live *live = session->live;
   if (!live) return;
   pthread_mutex_lock(&live->lock);
+  free(live->wishes);
+  live->wishes = NULL;
   // The float network's first pass is never in vain: its outputs are kept.
   if (live->ready) atomic_store(&live->cancel, true);
   pthread_mutex_unlock(&live->lock);
@@ -219,9 +218,8 @@ bool bd_live_poll(bd_session *session) {
   pthread_mutex_lock(&live->lock);
   state->on = !live->failed;
   state->figures = live->figures;
-  state->current = live->busy ? session->live_posted == session->live_wanted && !live->wishes
-                              : live->generation == session->live_wanted;
-  state->done = !live->busy && live->generation == session->live_wanted;
+  state->current = live->generation == session->live_wanted;
+  state->done = state->current && !live->busy;
   pthread_mutex_unlock(&live->lock);
   return old.figures.samples != state->figures.samples || old.current != state->current ||
          old.done != state->done || old.on != state->on;

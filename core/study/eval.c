@@ -72,10 +72,9 @@ static void sum_up(const job *j, bd_evaluation *out) {
     const bd_verdict *result = &j->results[i];
     if (!result->done) continue;
     out->samples++;
-    if (result->labelled) {
-      add_accuracy(&out->real, &result->real);
-      add_accuracy(&out->quantized, &result->other);
-    }
+    if (result->labelled) add_accuracy(&out->real, &result->real);
+    if (!j->swap) continue; // there is nothing to compare with
+    if (result->labelled) add_accuracy(&out->quantized, &result->other);
     if (result->classes) {
       bd_mean_add(&out->agreement, result->likeness.agree);
       bd_mean_add(&out->kl, result->likeness.kl);

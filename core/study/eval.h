@@ -32,8 +32,9 @@ bd_status bd_eval_new(const bd_engine *engine, const bd_data *data, const int64_
                       size_t memory, bd_eval **out, bd_error *err);
 void bd_eval_free(bd_eval *eval);
 
-// swap NULL: the float network alone. progress may be NULL. BD_INVALID: a label that is no class of
-// the first output; an output that is NaN. The same figures whatever the number of threads.
+// swap NULL: the float network alone; all but samples and `real` stay empty. progress may be NULL.
+// BD_INVALID: a label that is no class of the first output; an output that is NaN. The same figures
+// whatever the number of threads.
 bd_status bd_eval_run(bd_eval *eval, const bd_swap *swap, int threads, const bd_cancel *cancel,
                       bd_eval_progress progress, void *arg, bd_evaluation *out, bd_error *err);
 

@@ -1,0 +1,158 @@
+// core/session/live: figures on the screen belong to the settings on the screen, at every moment.
+#include "core/base/rng.h"
+#include "core/session/live.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+// cmocka needs those three before it
+#include <cmocka.h>
+#include <poll.h>
+#include <stdlib.h>
+
+enum { SAMPLES = 150, LAYERS_MAX = 64, FINE = 8, COARSE = 1 };
+
+static void open_parts(const bd_model *model, bd_live_parts *out) {
+  bd_error err;
+  bd_transform none = bd_transform_none();
+  if (bd_data_open(model, "samples/fashion_x.npy", &none, SAMPLES, &out->data, &err) != BD_OK ||
+      bd_data_labels(out->data, "samples/fashion_y.npy", &out->labels, &err) != BD_OK ||
+      bd_engine_compile(model, bd_data_inputs(out->data), NULL, &out->engine, &err) != BD_OK)
+    fail_msg("%s", err.text);
+}
+
+static bd_status open_live(void *arg, const bd_model *model, bd_live_parts *out, bd_error *err) {
+  (void)arg, (void)err;
+  open_parts(model, out);
+  return BD_OK;
+}
+
+static bd_session *open_session(int threads) {
+  bd_error err;
+  bd_model *model;
+  bd_session *session;
+  if (bd_model_open("samples/fashion.onnx", &model, &err) != BD_OK ||
+      bd_session_new(model, NULL, NULL, threads, &session, &err) != BD_OK ||
+      bd_session_go_live(session, open_live, NULL, &err) != BD_OK)
+    fail_msg("%s", err.text);
+  assert_in_range(bd_session_count(session), 1, LAYERS_MAX);
+  return session;
+}
+
+static void wait_some(bd_session *session) {
+  struct pollfd wake = {bd_session_wake_fd(session), POLLIN, 0};
+  assert_int_not_equal(poll(&wake, 1, 60000), 0);
+  bd_session_poll(session);
+}
+
+static void set_bits(bd_session *session, int bits) {
+  int count = bd_session_count(session), layers[LAYERS_MAX];
+  bd_dial dials[LAYERS_MAX];
+  for (int i = 0; i < count; i++) {
+    layers[i] = i;
+    dials[i] = bd_session_layer(session, i)->dial;
+    dials[i].setting.bits = bits;
+  }
+  bd_session_edit(session, layers, dials, count, "all");
+}
+
+// The figures without a session: layer by layer, one thread.
+static bd_evaluation evaluate_alone(const bd_session *session) {
+  bd_live_parts parts = {0};
+  bd_error err;
+  bd_eval *eval;
+  bd_swap *swap;
+  bd_evaluation figures;
+  const bd_model *model = bd_session_model(session);
+  open_parts(model, &parts);
+  assert_int_equal(bd_eval_new(parts.engine, parts.data, parts.labels, 0, &eval, &err), BD_OK);
+  assert_int_equal(bd_swap_new(parts.engine, &swap, &err), BD_OK);
+  for (int i = 0; i < bd_session_count(session); i++) {
+    const bd_layer_state *state = bd_session_layer(session, i);
+    bd_effort effort = bd_effort_for(&state->dial.setting);
+    bd_result *result;
+    assert_int_equal(bd_quantize(state->index, &state->dial.setting, effort, NULL, &result, &err),
+                     BD_OK);
+    assert_int_equal(bd_eval_set(swap, model, i, state->index, result, &err), BD_OK);
+    bd_result_free(result);
+  }
+  assert_int_equal(bd_eval_run(eval, swap, 1, NULL, NULL, NULL, &figures, &err), BD_OK);
+  bd_swap_free(swap);
+  bd_eval_free(eval);
+  bd_engine_free(parts.engine);
+  bd_data_free(parts.data);
+  free(parts.labels);
+  return figures;
+}
+
+// With all layers at 8 bits the network answers as before, at 1 bit it does not: on any samples.
+static void assert_of_setting(const bd_live_state *live, int bits) {
+  const bd_evaluation *figures = &live->figures;
+  if (!live->current) return;
+  assert_int_equal(figures->kl.count, figures->samples);
+  assert_int_equal(figures->quantized.top1.count, figures->samples);
+  if (figures->samples == 0) return;
+  double kl = bd_mean_value(&figures->kl);
+  assert_true(bits == FINE ? kl < 0.1 : kl > 0.3);
+}
+
+static void the_float_network_alone_is_compared_with_nothing(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(2);
+  const bd_live_state *live = bd_session_live(session);
+  while (!live->current) {
+    assert_int_equal(live->figures.quantized.top1.count, 0);
+    assert_int_equal(live->figures.kl.count, 0);
+    assert_true(live->figures.signal == 0);
+    wait_some(session);
+  }
+  bd_session_free(session);
+}
+
+static void figures_of_earlier_settings_are_marked(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(2);
+  bd_rng rng = bd_rng_seed(5, 0);
+  int bits = FINE, seen[2] = {0};
+  const bd_live_state *live = bd_session_live(session);
+  for (int i = 0; i < 30; i++) {
+    set_bits(session, bits = bits == FINE ? COARSE : FINE);
+    assert_false(bd_session_live(session)->current);
+    int polls = (int)(bd_rng_unit(&rng) * 30);
+    for (; !live->done && (polls > 0 || (i % 10 < 2 && !live->current)); polls--) {
+      wait_some(session);
+      assert_of_setting(live, bits);
+      seen[bits == FINE] += live->current;
+    }
+  }
+  while (!live->done) {
+    wait_some(session);
+    assert_of_setting(live, bits);
+  }
+  bd_evaluation alone = evaluate_alone(session);
+  assert_int_equal(live->figures.samples, SAMPLES);
+  assert_true(bd_mean_value(&live->figures.kl) == bd_mean_value(&alone.kl));
+  assert_true(bd_mean_value(&live->figures.quantized.top1) == bd_mean_value(&alone.quantized.top1));
+  assert_true(live->figures.noise == alone.noise);
+  assert_true(seen[0] > 0 && seen[1] > 0);
+  bd_session_free(session);
+}
+
+static void leaving_while_it_runs(void **unused) {
+  (void)unused;
+  for (int i = 0; i < 12; i++) {
+    bd_session *session = open_session(1 + i % 3);
+    for (int polls = 0; polls < i * 4 && !bd_session_live(session)->done; polls++)
+      wait_some(session);
+    bd_session_free(session);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_float_network_alone_is_compared_with_nothing),
+      cmocka_unit_test(figures_of_earlier_settings_are_marked),
+      cmocka_unit_test(leaving_while_it_runs),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
