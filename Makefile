@@ -58,7 +58,7 @@ say = $(if $(V),,@echo '  $(1)')
 
 # Objects on the way to a program stay, and the tests have the last word.
 .SECONDARY:
-.PHONY: all run install test bench format sanitize sanitized valgrind fuzz fuzz-run pictures goldens clean deps test-deps unit
+.PHONY: all run install test bench format sanitize sanitized valgrind tsan tsan-run fuzz fuzz-run pictures goldens clean deps test-deps unit
 all: $(BUILD)/bitdial
 
 # --- packages -----------------------------------------------------------------------------------
@@ -149,6 +149,14 @@ sanitized:
 valgrind: $(UNIT_BIN)
 	$(call install,$(VALGRIND_PACKAGES))
 	@BUILD=$(BUILD) tests/valgrind.sh
+# Threads: the unit tests of the session, then an explorer driven at random for SECONDS (SEED= repeats one).
+TSAN_UNITS := base session live
+tsan:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+	  SANITIZE='-fsanitize=thread' SECONDS=$(SECONDS) tsan-run
+tsan-run: all $(TSAN_UNITS:%=$(BUILD)/tests/unit/%_test)
+	@for name in $(TSAN_UNITS); do $(BUILD)/tests/unit/$${name}_test || exit 1; done
+	@BUILD=$(BUILD) SECONDS=$(SECONDS) /usr/bin/python3 tests/screens/rush.py
 # libFuzzer on every target for SECONDS each; what it learns stays in BUILD/fuzz/corpus.
 SECONDS ?= 60
 fuzz:

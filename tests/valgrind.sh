@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/.."
 failed=0 count=0
 for test in "$BUILD"/tests/unit/*"${1:-}"*_test; do
-  case $(basename "$test") in engine_*) continue ;; esac
+  case $(basename "$test") in engine_* | live_*) continue ;; esac
   count=$((count + 1))
   log=$BUILD/valgrind-$(basename "$test").log
   valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \

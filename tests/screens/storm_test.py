@@ -11,6 +11,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from explorer import PROGRAM, kept, leaves, main, one_line, test, wait_for_bits  # noqa: E402
+from rush import rush  # noqa: E402
 from terminal import LIMIT  # noqa: E402
 
 TERMINALS = ("xterm-256color", "xterm", "screen", "tmux", "tmux-256color", "linux", "vt100", "rxvt")
@@ -265,6 +266,13 @@ def sequences_that_nobody_knows_edit_nothing(place):
     assert "50%" in terminal.text()
     terminal.type("u")
     terminal.wait_for("45%")
+
+
+# --- everything at once --------------------------------------------------------------------------
+
+@test
+def it_is_driven_at_random(_):
+    rush(5, time.time_ns() % 10**6)
 
 
 # --- pasted text ---------------------------------------------------------------------------------

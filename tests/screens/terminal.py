@@ -21,7 +21,7 @@ class Terminal:
         self.master, self.slave = pty.openpty()
         self.screen = pyte.Screen(columns, rows)
         self.stream = pyte.ByteStream(self.screen)
-        self.raw = b""
+        self.raw = bytearray()
         self.set_size(columns, rows)
         self.before = self.modes()
         env = {**os.environ, "TERM": term, "LC_ALL": "C.UTF-8", **(environment or {})}
@@ -46,14 +46,15 @@ class Terminal:
     def modes(self):
         return termios.tcgetattr(self.slave)
 
-    def pump(self, seconds):
-        """Reads for so long."""
+    def pump(self, seconds, look=True):
+        """Reads for so long. look: also keeps the picture of the screen up to date."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if select.select([self.master], [], [], left)[0]:
                 data = os.read(self.master, 65536)
                 self.raw += data
-                self.stream.feed(data)
+                if look:
+                    self.stream.feed(bytes(data))
 
     def text(self):
         return "\n".join(line.rstrip() for line in self.screen.display)
@@ -82,7 +83,7 @@ class Terminal:
             readable, writable, _ = select.select([self.master], [self.master], [], LIMIT)
             assert readable or writable, f"it hangs with {len(data)} bytes to take"
             if readable:
-                self.raw = (self.raw + os.read(self.master, 65536))[-65536:]
+                self.raw += os.read(self.master, 65536)
             elif writable:
                 data = data[os.write(self.master, data[:512]):]
         os.set_blocking(self.master, True)
@@ -90,14 +91,14 @@ class Terminal:
     def kill(self, number):
         os.kill(self.process.pid, number)
 
-    def wait_exit(self):
+    def wait_exit(self, look=True):
         """The exit code; negative: died by that signal."""
         end = time.monotonic() + LIMIT
         while self.process.poll() is None:
             if time.monotonic() > end:
                 raise AssertionError(f"it did not leave; the screen shows:\n{self.text()}")
-            self.pump(0.02)
-        self.pump(0.05)
+            self.pump(0.02, look)
+        self.pump(0.05, look)
         return self.process.returncode
 
     def restored(self):
