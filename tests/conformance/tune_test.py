@@ -5,11 +5,14 @@ import json
 import os
 
 import numpy as np
+import onnx
 
 from tap import SAMPLE, SHARED, TOP, folder, main, need, refused, run, run_json
 
 KMEANS = ("--method", "kmeans")
 RESNET = os.path.join(SHARED, "models", "resnet20_cifar10_folded.onnx")
+X = os.path.join(TOP, "samples", "fashion_x.npy")
+Y = os.path.join(TOP, "samples", "fashion_y.npy")
 CIFAR = os.path.join(SHARED, "data", "cifar10_jpeg_3000_x.npy")
 
 
@@ -102,17 +105,112 @@ def test_one_line_where_it_cannot_be():
         assert os.listdir(d) == []
 
 
-def kl(model, config, *settings):
+# --- with a sweep and with data ------------------------------------------------------------------------
+
+def sweep(path, *arguments):
+    code, _, err = run("sweep", SAMPLE, *KMEANS, "--data", X, "--labels", Y, "--limit", 40, "--widths", "2,3,4,6",
+                       "-o", path, *arguments)
+    assert code == 0, err
+    return json.load(open(path))
+
+
+def test_each_objective_is_kept_as_small_as_can_be():
+    with folder() as d:
+        path = os.path.join(d, "s.json")
+        swept = sweep(path)
+        names, rows = menus(SAMPLE, [2, 3, 4, 6], *KMEANS)
+        limit = 42000
+        for objective in ("kl", "local", "top1"):
+            costs = {"kl": lambda p: p["kl"], "local": lambda p: 10 ** (-p["local_sqnr_db"] / 10),
+                     "top1": lambda p: swept["float"]["top1"] - p["top1"]}[objective]
+            priced = [[(size, costs(p)) for (size, _), p in zip(row, layer["points"])]
+                      for row, layer in zip(rows, swept["layers"])]
+            if objective == "top1":  # noise: no width loses less than a wider one, none gains
+                priced = [[(size, max(0, *(c for _, c in row[i:]))) for i, (size, _) in enumerate(row)] for row in priced]
+            result = run_json("tune", SAMPLE, *KMEANS, "--sensitivity", path, "--objective", objective, "--widths",
+                              "2,3,4,6", "--target-size", limit, "--json")
+            assert result["objective"] == objective and result["measured"] == []
+            assert abs(result["cost"] - least_cost(priced, limit)) <= 1e-9, objective
+            # Within a loss: no smaller size keeps it.
+            if objective == "local":
+                continue
+            loss = run_json("tune", SAMPLE, *KMEANS, "--sensitivity", path, "--objective", objective, "--widths",
+                            "2,3,4,6", "--max-loss", 0.05, "--json")
+            size = loss["total"]["bytes"]
+            assert loss["cost"] <= 0.05 and loss["bound"] == size
+            assert least_cost(priced, size - 1) > 0.05 - 1e-9, (objective, size)
+
+
+def test_candidates_are_measured_and_the_best_is_taken():
+    data = ("--data", X, "--labels", Y, "--limit", 100)
+    with folder() as d:
+        path, config = os.path.join(d, "s.json"), os.path.join(d, "c.json")
+        sweep(path)
+        result = run_json("tune", SAMPLE, *KMEANS, "--sensitivity", path, "--objective", "kl", "--widths", "2,3,4,6",
+                          "--target-bits", 2.7, *data, "-o", config, "--json")
+        measured = result["measured"]
+        assert [m["objective"] for m in measured] == ["kl", "relative", "local"]
+        best = min(measured, key=lambda m: m["kl"])
+        assert [m["chosen"] for m in measured] == [m is best for m in measured]
+        assert result["objective"] == best["objective"] and result["total"]["bytes"] == best["bytes"]
+        e = run_json("eval", SAMPLE, "--config", config, *data, "--json")
+        assert abs(e["kl"] - best["kl"]) < 1e-9 and e["quantized"]["top1"] == best["top1"]
+
+
+def test_a_loss_is_kept_on_the_data():
+    data = ("--data", X, "--labels", Y, "--limit", 60)
+    with folder() as d:
+        config = os.path.join(d, "c.json")
+        result = run_json("tune", SAMPLE, *KMEANS, "--objective", "kl", "--max-loss", 0.05, "--widths", "2,3,4,6",
+                          *data, "-o", config, "--json")  # swept on the way
+        kept = [m for m in result["measured"] if m["kl"] <= 0.05]
+        assert result["total"]["bytes"] == min(m["bytes"] for m in kept)
+        lost = [m["bytes"] for m in result["measured"] if m["kl"] > 0.05]
+        assert lost and max(lost) > 0.97 * result["total"]["bytes"], (lost, result["total"]["bytes"])
+        assert run_json("eval", SAMPLE, "--config", config, *data, "--json")["kl"] <= 0.05
+
+
+def test_stale_sweeps_are_refused_with_the_reason():
+    with folder() as d:
+        path, other = os.path.join(d, "s.json"), os.path.join(d, "m.onnx")
+        sweep(path)
+        ask = ("--sensitivity", path, "--objective", "kl", "--target-bits", 4)
+        m = onnx.load(SAMPLE)
+        m.doc_string = "changed since"
+        onnx.save(m, other)
+        refused(2, "tune", other, *KMEANS, *ask, says=("s.json", "another model or an earlier state of it", "sha256"))
+        refused(2, "tune", SAMPLE, *ask, says=("stem.weight", "method kmeans, the settings say two-stage"))
+        refused(2, "tune", SAMPLE, *KMEANS, *ask, says=("s.json", "at 5 bits", "--widths"))
+        refused(2, "tune", SAMPLE, *KMEANS, "--prune", 0.5, *ask, says="prune 0.5")
+        sweep(path, "--shard", "1/2")
+        refused(2, "tune", SAMPLE, *KMEANS, *ask, says=("shard 1 of 2", "bitdial merge"))
+        refused(2, "tune", SAMPLE, "--objective", "kl", "--target-bits", 4, says=("needs a sweep", "--data"))
+        refused(2, "tune", SAMPLE, "--objective", "best", "--target-bits", 4, says="--objective best")
+        refused(2, "tune", SAMPLE, "--max-loss", 0.1, says="needs a sweep")
+        refused(2, "tune", SAMPLE, "--max-loss", 0.1, "--objective", "local", says="--max-loss is in KL or top-1")
+        refused(2, "tune", SAMPLE, "--max-loss", "-1", says="--max-loss -1")
+
+
+# --- the figure ----------------------------------------------------------------------------------------
+
+def kl(model, *settings):
     return run_json("eval", model, "--data", CIFAR, "--normalize", "imagenet", "--limit", 300, "--json",
-                    *settings, *(("--config", config) if config else ()))["kl"]
+                    *settings)["kl"]
 
 
 def test_at_three_bits_the_divergence_is_at_most_two_fifths_of_equal_bits():
     need(RESNET, CIFAR)
+    data = ("--data", CIFAR, "--normalize", "imagenet", "--limit", 24)
     with folder() as d:
-        path = os.path.join(d, "c.json")
-        run_json("tune", RESNET, *KMEANS, "--target-bits", 3, "-o", path, "--json")
-        assert kl(RESNET, path) <= 0.4 * kl(RESNET, None, *KMEANS, "--bits", 3)
+        path, sensitivity = os.path.join(d, "c.json"), os.path.join(d, "s.json")
+        equal = kl(RESNET, *KMEANS, "--bits", 3)
+        code, _, err = run("sweep", RESNET, *KMEANS, *data, "-o", sensitivity)
+        assert code == 0, err
+        for objective in ("relative", "kl"):
+            result = run_json("tune", RESNET, *KMEANS, "--target-bits", 3, "--objective", objective,
+                              "--sensitivity", sensitivity, "-o", path, "--json")
+            assert result["objective"] == objective and result["total"]["bits_per_weight"] <= 3
+            assert kl(RESNET, "--config", path) <= 0.4 * equal, objective
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 #include "tui/commands/network.h"
 
+#include "tui/commands/progress.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -107,7 +109,24 @@ bd_status bd_network_open(const bd_options *options, const bd_model *model, bd_n
   return status;
 }
 
+static bd_status add_sweep(const bd_options *options, const bd_model *model, bd_network *out,
+                           bd_error *err) {
+  bd_engine_options apart = {.memory = options->memory, .apart = true};
+  BD_TRY(bd_data_labels(out->data, options->labels, &out->labels, err));
+  return bd_engine_compile(model, bd_data_inputs(out->data), &apart, &out->apart, err);
+}
+
+bd_status bd_network_open_sweep(const bd_options *options, const bd_model *model, bd_network *out,
+                                bd_error *err) {
+  BD_TRY(bd_network_open(options, model, out, err));
+  bd_status status = add_sweep(options, model, out, err);
+  if (status != BD_OK) bd_network_close(out);
+  return status;
+}
+
 void bd_network_close(bd_network *network) {
+  bd_engine_free(network->apart);
+  free(network->labels);
   bd_engine_free(network->engine);
   bd_data_free(network->data);
   *network = (bd_network){0};
@@ -124,5 +143,27 @@ bd_status bd_network_swap(const bd_network *network, const bd_work *work, bd_swa
   if (status == BD_OK) return BD_OK;
   bd_swap_free(*out);
   *out = NULL;
+  return status;
+}
+
+// --- sweeps --------------------------------------------------------------------------------------
+
+enum { ACTIVATIONS = 1 << 29 }; // bytes kept by all threads, where --memory says nothing
+
+bd_sweep_parts bd_network_parts(const bd_network *network, const bd_work *work,
+                                const bd_points *points) {
+  return (bd_sweep_parts){work->model,    network->data, network->labels, network->engine,
+                          network->apart, work->studies, points};
+}
+
+bd_status bd_network_sweep(const bd_options *options, const bd_network *network,
+                           const bd_work *work, const bd_points *points, bd_sensitivity *state,
+                           bd_sweep_progress progress, void *arg, bd_error *err) {
+  bd_sweep_parts parts = bd_network_parts(network, work, points);
+  size_t memory = options->memory ? options->memory / 2 : ACTIVATIONS;
+  bd_pool *pool;
+  BD_TRY(bd_pool_new(options->threads, &pool, err));
+  bd_status status = bd_sweep_run(&parts, state, memory, pool, bd_interrupt(), progress, arg, err);
+  bd_pool_free(pool);
   return status;
 }

@@ -28,8 +28,8 @@ enum {
   EXPORT = 512,
 };
 enum {
-  RUNS = RUN | EVAL,              // those that run the network and are done
-  FEEDS = RUNS | EXPLORE | SWEEP, // those that take data
+  RUNS = RUN | EVAL,                     // those that run the network and are done
+  FEEDS = RUNS | EXPLORE | SWEEP | TUNE, // those that take data
   SETTINGS = EXPLORE | QUANTIZE | REPORT | RUNS | TUNE | SWEEP | EXPORT,
   EVERYWHERE = SETTINGS | LAYERS | MERGE,
 };
@@ -63,6 +63,9 @@ typedef enum option_id {
   OPT_STRICT,
   OPT_TARGET_BITS,
   OPT_TARGET_SIZE,
+  OPT_MAX_LOSS,
+  OPT_OBJECTIVE,
+  OPT_SENSITIVITY,
   OPT_PRUNES,
   OPT_SHARD,
   OPT_RESUME,
@@ -98,6 +101,13 @@ static const option_row rows[] = {
     {"target-bits", 0, "B", TUNE, "as many bits a weight as that, codebooks and masks included",
      OPT_TARGET_BITS},
     {"target-size", 0, "SIZE", TUNE, "or as many bytes: 40KiB, 1.5MiB", OPT_TARGET_SIZE},
+    {"max-loss", 0, "L", TUNE,
+     "or the least size that loses no more: top-1 (0.01: one point) where it was swept, else KL",
+     OPT_MAX_LOSS},
+    {"objective", 0, "relative|local|kl|top1", TUNE,
+     "what is kept small: relative error (default; no data), or what a sweep says", OPT_OBJECTIVE},
+    {"sensitivity", 0, "S.json", TUNE, "take the sweep from there (without it --data is swept)",
+     OPT_SENSITIVITY},
     {"widths", 0, "B,B,…", TUNE | SWEEP, "bit widths to try on a layer (default: 2 to 8)",
      OPT_WIDTHS},
     {"prunes", 0, "P,P,…", SWEEP, "prune ratios to try (default: each layer's own)", OPT_PRUNES},
@@ -124,7 +134,7 @@ static const option_row rows[] = {
      "samples: .npy, .npz, a folder of JPEG and PNG files (labels.csv: file,class), or one of "
      "ONNX's test_data_set folders",
      OPT_DATA},
-    {"labels", 0, "FILE", EVAL | EXPLORE | SWEEP,
+    {"labels", 0, "FILE", EVAL | EXPLORE | SWEEP | TUNE,
      "their classes: .npy, or text with one class or file,class a line", OPT_LABELS},
     {"limit", 0, "N", FEEDS, "only the first N samples", OPT_LIMIT},
     {"input", 0, "NAME=FILE", RUN, "an input's tensor as it is; may be repeated", OPT_INPUT},
@@ -256,6 +266,11 @@ static bd_status read_target(bd_options *options, int id, const char *text, bd_e
     return bd_fail(err, BD_INVALID, "--target-size %s: takes a size, as in 40KiB or 1.5MiB", text);
   }
   char *end;
+  if (id == OPT_MAX_LOSS) {
+    options->max_loss = strtod(text, &end);
+    if (!*end && end != text && options->max_loss >= 0 && isfinite(options->max_loss)) return BD_OK;
+    return bd_fail(err, BD_INVALID, "--max-loss %s: takes a number from 0, as in 0.01", text);
+  }
   options->target_bits = strtod(text, &end);
   if (!*end && end != text && options->target_bits > 0 && options->target_bits <= BD_BITS_FLOAT)
     return BD_OK;
@@ -263,24 +278,28 @@ static bd_status read_target(bd_options *options, int id, const char *text, bd_e
                  text);
 }
 
-// What is kept as text until it is used.
+// What is kept as text until it is needed.
 static bool take_text(bd_options *options, int id, const char *value) {
   const char **const texts[] = {
-      [OPT_DATA - OPT_DATA] = &options->data,
-      [OPT_LABELS - OPT_DATA] = &options->labels,
-      [OPT_SCALE_INPUT - OPT_DATA] = &options->scale_input,
-      [OPT_MEAN - OPT_DATA] = &options->mean,
-      [OPT_STD - OPT_DATA] = &options->std,
-      [OPT_NORMALIZE - OPT_DATA] = &options->normalize,
-      [OPT_FORMAT - OPT_DATA] = &options->format,
-      [OPT_FORMAT_VERSION - OPT_DATA] = &options->format_version,
+      [OPT_CONFIG - OPT_CONFIG] = &options->config,
+      [OPT_THEME - OPT_CONFIG] = &options->theme,
+      [OPT_SCRIPT - OPT_CONFIG] = &options->script,
+      [OPT_DATA - OPT_CONFIG] = &options->data,
+      [OPT_LABELS - OPT_CONFIG] = &options->labels,
+      [OPT_SCALE_INPUT - OPT_CONFIG] = &options->scale_input,
+      [OPT_MEAN - OPT_CONFIG] = &options->mean,
+      [OPT_STD - OPT_CONFIG] = &options->std,
+      [OPT_NORMALIZE - OPT_CONFIG] = &options->normalize,
+      [OPT_FORMAT - OPT_CONFIG] = &options->format,
+      [OPT_FORMAT_VERSION - OPT_CONFIG] = &options->format_version,
+      [OPT_WIDTHS - OPT_CONFIG] = &options->widths,
+      [OPT_PRUNES - OPT_CONFIG] = &options->prunes,
+      [OPT_OBJECTIVE - OPT_CONFIG] = &options->objective,
+      [OPT_SENSITIVITY - OPT_CONFIG] = &options->sensitivity,
   };
-  if (id == OPT_INPUT) {
-    options->inputs[options->input_count++] = value;
-    return true;
-  }
-  if (id < OPT_DATA || id > OPT_FORMAT_VERSION || !texts[id - OPT_DATA]) return false;
-  *texts[id - OPT_DATA] = value;
+  size_t at = (size_t)(id - OPT_CONFIG);
+  if (at >= sizeof texts / sizeof *texts || !texts[at]) return false;
+  *texts[at] = value;
   return true;
 }
 
@@ -295,8 +314,8 @@ static bd_status take(bd_options *options, int id, const char *value, bd_error *
   }
   if (take_text(options, id, value)) return BD_OK;
   switch (id) {
-  case OPT_CONFIG:
-    options->config = value;
+  case OPT_INPUT:
+    options->inputs[options->input_count++] = value;
     break;
   case OPT_LAYER:
     options->layers[options->layer_count++] = value;
@@ -304,12 +323,6 @@ static bd_status take(bd_options *options, int id, const char *value, bd_error *
   case OPT_OUTPUT:
     if (!*value) return bd_fail(err, BD_INVALID, "-o: needs the path of a file");
     options->output = value;
-    break;
-  case OPT_THEME:
-    options->theme = value;
-    break;
-  case OPT_SCRIPT:
-    options->script = value;
     break;
   case OPT_THREADS:
     return read_threads(options, value, err);
@@ -319,13 +332,8 @@ static bd_status take(bd_options *options, int id, const char *value, bd_error *
     return read_memory(options, value, err);
   case OPT_TARGET_BITS:
   case OPT_TARGET_SIZE:
+  case OPT_MAX_LOSS:
     return read_target(options, id, value, err);
-  case OPT_WIDTHS:
-    options->widths = value;
-    break;
-  case OPT_PRUNES:
-    options->prunes = value;
-    break;
   case OPT_SHARD:
     return read_shard(options, value, err);
   }

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 static const double save_every = 1; // s
-enum { ACTIVATIONS = 1 << 29 };     // bytes kept by all threads, where --memory says nothing
 
 typedef struct sweeping {
   const bd_options *options;
@@ -19,8 +18,6 @@ typedef struct sweeping {
   bd_setting *settings;
   bd_points points;
   bd_network network;
-  bd_engine *apart;
-  int64_t *labels;
   bd_sensitivity state;
   bd_bar bar;
   double saved; // when the file was written last
@@ -28,8 +25,6 @@ typedef struct sweeping {
 
 static void close_sweeping(sweeping *s) {
   bd_sensitivity_free(&s->state);
-  free(s->labels);
-  bd_engine_free(s->apart);
   bd_network_close(&s->network);
   bd_points_free(&s->points);
   free(s->settings);
@@ -55,13 +50,6 @@ static bd_status make_points(sweeping *s, const bd_varied *axes, bd_error *err) 
   return bd_work_points(options, &s->work, &s->points, err);
 }
 
-static bd_status open_network(sweeping *s, bd_error *err) {
-  bd_engine_options apart = {.memory = s->options->memory, .apart = true};
-  BD_TRY(bd_network_open(s->options, s->work.model, &s->network, err));
-  BD_TRY(bd_data_labels(s->network.data, s->options->labels, &s->labels, err));
-  return bd_engine_compile(s->work.model, bd_data_inputs(s->network.data), &apart, &s->apart, err);
-}
-
 // What the file holds already. One that is not there is begun.
 static bd_status resume(sweeping *s, bd_error *err) {
   const char *path = s->options->output;
@@ -84,29 +72,25 @@ static bd_status show(void *arg, const bd_sensitivity *so_far, bd_error *err) {
   return bd_sensitivity_write(s->options->output, so_far, err);
 }
 
-static bd_status run(sweeping *s, const bd_sweep_parts *parts, bd_error *err) {
-  size_t memory = s->options->memory ? s->options->memory / 2 : ACTIVATIONS;
-  bd_pool *pool;
-  BD_TRY(bd_pool_new(s->options->threads, &pool, err));
+static bd_status run(sweeping *s, bd_error *err) {
   s->bar = bd_bar_start("samples");
   s->saved = 0; // the first samples are saved at once
-  bd_status status = bd_sweep_run(parts, &s->state, memory, pool, bd_interrupt(), show, s, err);
+  bd_status status =
+      bd_network_sweep(s->options, &s->network, &s->work, &s->points, &s->state, show, s, err);
   bd_bar_end(&s->bar);
-  bd_pool_free(pool);
   return status;
 }
 
 // What was done is kept in every case.
 static bd_status measure(sweeping *s, bd_error *err) {
-  bd_sweep_parts parts = {s->work.model, s->network.data, s->labels, s->network.engine,
-                          s->apart,      s->work.studies, &s->points};
+  bd_sweep_parts parts = bd_network_parts(&s->network, &s->work, &s->points);
   bd_error why;
   BD_TRY(
       bd_sensitivity_new(&parts, s->settings, s->options->threads, bd_interrupt(), &s->state, err));
   s->state.shard = s->options->shard;
   s->state.shards = s->options->shards;
   BD_TRY(resume(s, err));
-  bd_status status = s->state.samples < s->state.wanted ? run(s, &parts, err) : BD_OK;
+  bd_status status = s->state.samples < s->state.wanted ? run(s, err) : BD_OK;
   bd_status written = bd_sensitivity_write(s->options->output, &s->state, &why);
   if (status == BD_CANCELLED && written == BD_OK && s->state.samples)
     fprintf(stderr, "bitdial: %s holds %lld of %lld samples: go on with --resume\n",
@@ -146,7 +130,7 @@ static bd_status check(const bd_options *options, bd_varied *axes, bd_error *err
 static bd_status sweep(sweeping *s, const bd_varied *axes, bd_error *err) {
   BD_TRY(bd_work_open(s->options, false, &s->work, err));
   BD_TRY(make_points(s, axes, err));
-  BD_TRY(open_network(s, err));
+  BD_TRY(bd_network_open_sweep(s->options, s->work.model, &s->network, err));
   BD_TRY(measure(s, err));
   if (strcmp(s->options->output, "-") != 0) print_table(&s->state);
   bd_warn_refused(&s->work, "left as they are: ", ": `bitdial layers` says why");

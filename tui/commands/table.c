@@ -20,10 +20,11 @@ const bd_subcommand bd_subcommands[] = {
      "measure on data what each layer alone costs at each bit width", bd_command_sweep},
     {"merge", "S1.json S2.json … -o S.json", "join the shards of a sweep", bd_command_merge},
     {"tune",
-     "MODEL.onnx (--target-bits B | --target-size SIZE) [-o CONFIG.json] [SETTINGS] [--json]",
+     "MODEL.onnx (--target-bits B | --target-size SIZE | --max-loss L) [-o CONFIG.json] [SETTINGS] "
+     "[--objective O] [--sensitivity S.json] [--data PATH] [--json]",
      "give each layer the bits that serve it best within a budget; layers that are locked, or "
      "whose "
-     "bits --layer sets, stay",
+     "bits --layer sets, stay; candidates are measured where there is data",
      bd_command_tune},
     {"export", "MODEL.onnx --format F [--format-version V] [--strict] -o PATH [SETTINGS] [--json]",
      "write the tuned network for another tool, once what that tool cannot hold is said",
