@@ -446,7 +446,9 @@ static bd_status start(bd_engine *engine, const bd_engine_options *options, bd_e
   engine->shapes = options && options->shapes;
   engine->arena = bd_arena_new();
   engine->layer_slots = malloc((layers + 1) * sizeof *engine->layer_slots);
-  if (!engine->arena || !engine->layer_slots) return bd_fail_memory(err, "the plan of the network");
+  engine->clock = calloc(1, sizeof *engine->clock);
+  if (!engine->arena || !engine->layer_slots || !engine->clock)
+    return bd_fail_memory(err, "the plan of the network");
   for (size_t i = 0; i < layers; i++)
     engine->layer_slots[i] = -1;
   return engine->shapes ? BD_OK : bd_dnnl_start(err);

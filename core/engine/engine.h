@@ -76,6 +76,11 @@ void bd_run_free(bd_run *run);
 // (NULL: the model's own). cancel is polled between steps. Errors name node and tensor.
 bd_status bd_run_all(bd_run *run, const bd_swap *swap, const bd_tensor *inputs,
                      const bd_cancel *cancel, bd_error *err);
+// The same on the inputs of the last time, which it may not look at: a kept run that went through
+// with this very swap begins at the first step that uses a layer changed since then (also where it
+// was cancelled on the way).
+bd_status bd_run_again(bd_run *run, const bd_swap *swap, const bd_tensor *inputs,
+                       const bd_cancel *cancel, bd_error *err);
 // BD_INVALID where an output of that run holds NaN: names the node and the tensor in which it first
 // stood (found by running once more), or the input that brought it.
 bd_status bd_run_check(bd_run *run, const bd_swap *swap, const bd_tensor *inputs, bd_error *err);

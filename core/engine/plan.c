@@ -182,6 +182,7 @@ void bd_engine_free(bd_engine *engine) {
   free(engine->steps);
   free(engine->storages);
   free(engine->layer_slots);
+  free(engine->clock);
   bd_arena_free(engine->arena);
   free(engine);
 }

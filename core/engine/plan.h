@@ -7,6 +7,8 @@
 #include "core/engine/op.h"
 #include "core/model/arena.h"
 
+#include <stdatomic.h>
+
 // A tensor of the plan; its type, shape and layout stand in bd_engine.tensors.
 typedef struct bd_slot {
   const char *name;
@@ -68,8 +70,9 @@ struct bd_engine {
   bd_storage *storages;
   int storage_count;
   size_t shared_bytes, kept_bytes, plan_bytes;
-  int *layer_slots; // layer → its slot, or -1
-  void **owned;     // constants to be freed
+  int *layer_slots;     // layer → its slot, or -1
+  atomic_ullong *clock; // ticks at every change of a swap, so that runs know what is newer
+  void **owned;         // constants to be freed
   int owned_count, owned_room;
 };
 

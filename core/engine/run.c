@@ -171,17 +171,30 @@ static bd_status take_input(bd_run *run, const bd_tensor *given, int slot, bd_er
   return BD_OK;
 }
 
-bd_status bd_run_all(bd_run *run, const bd_swap *swap, const bd_tensor *inputs,
-                     const bd_cancel *cancel, bd_error *err) {
+// Runs the steps of the main graph from one on.
+static bd_status run_onwards(bd_run *run, const bd_swap *swap, int from, const bd_cancel *cancel,
+                             bd_error *err) {
   const bd_block *graph = &run->engine->main;
   BD_TRY(bd_dnnl_start(err));
   take_swap(run, swap);
   run->cancel = cancel;
+  run->seen = swap;
+  run->seen_at = swap ? bd_swap_time(swap) : 0;
+  run->sound = from;
+  for (int i = from; i < graph->count; i++)
+    BD_TRY(run_step(run, graph->steps[i], err));
+  run->sound = graph->count;
+  run->done = true;
+  return BD_OK;
+}
+
+bd_status bd_run_all(bd_run *run, const bd_swap *swap, const bd_tensor *inputs,
+                     const bd_cancel *cancel, bd_error *err) {
+  const bd_block *graph = &run->engine->main;
+  run->sound = 0;
   for (int i = 0; i < graph->input_count; i++)
     BD_TRY(take_input(run, &inputs[i], graph->inputs[i], err));
-  bd_status status = bd_run_block(run, graph, err);
-  run->done |= status == BD_OK;
-  return status;
+  return run_onwards(run, swap, 0, cancel, err);
 }
 
 bd_status bd_run_check(bd_run *run, const bd_swap *swap, const bd_tensor *inputs, bd_error *err) {
@@ -223,6 +236,31 @@ static bool step_uses(const bd_run *run, const bd_step *step, const bool *touche
   return false;
 }
 
+// The first step of the main graph that uses a layer changed since the run went through; 0 without
+// memory.
+static int first_changed(const bd_run *run, const bd_swap *swap) {
+  const bd_engine *engine = run->engine;
+  int first = engine->main.count;
+  for (int layer = 0; swap && layer < bd_model_layer_count(engine->model); layer++) {
+    if (!bd_swap_changed(swap, layer, run->seen_at)) continue;
+    bool *touched = bd_plan_touched(engine, layer);
+    int at = 0;
+    while (touched && at < first && !step_uses(run, engine->main.steps[at], touched))
+      at++;
+    first = at < first ? at : first;
+    free(touched);
+  }
+  return first;
+}
+
+bd_status bd_run_again(bd_run *run, const bd_swap *swap, const bd_tensor *inputs,
+                       const bd_cancel *cancel, bd_error *err) {
+  if (!run->kept || !run->done || run->seen != swap)
+    return bd_run_all(run, swap, inputs, cancel, err);
+  int first = first_changed(run, swap);
+  return run_onwards(run, swap, first < run->sound ? first : run->sound, cancel, err);
+}
+
 // Runs steps of the main graph from the first that uses the layer: all, or only those that do.
 static bd_status run_some(bd_run *run, const bd_swap *swap, int layer, bool only, bd_error *err) {
   const bd_block *graph = &run->engine->main;
@@ -231,6 +269,7 @@ static bd_status run_some(bd_run *run, const bd_swap *swap, int layer, bool only
   bool *touched = bd_plan_touched(run->engine, layer);
   if (!touched) return bd_fail_memory(err, "a run of the network");
   take_swap(run, swap);
+  run->sound = 0;
   bd_status status = BD_OK;
   bool begun = false;
   for (int i = 0; i < graph->count && status == BD_OK; i++) {

@@ -12,6 +12,8 @@ struct bd_swap {
   bd_shift *shifts;   // by step: owned values, or NULL
   bool *changed;      // by slot: in the call at hand
   bd_tensor **pointers;
+  uint64_t born, time;  // by the plan's clock: made, last changed
+  uint64_t *changed_at; // by layer
 };
 
 static int widest(const bd_engine *engine) {
@@ -62,8 +64,11 @@ bd_status bd_swap_new(const bd_engine *engine, bd_swap **out, bd_error *err) {
   swap->shifts = calloc((size_t)engine->step_count + 1, sizeof *swap->shifts);
   swap->changed = calloc(slots + 1, sizeof *swap->changed);
   swap->pointers = calloc((size_t)widest(engine) + 1, sizeof(bd_tensor *));
+  swap->changed_at =
+      calloc((size_t)bd_model_layer_count(engine->model) + 1, sizeof *swap->changed_at);
+  swap->born = swap->time = atomic_fetch_add(engine->clock, 1) + 1;
   if (swap->tensors && swap->data && swap->packed && swap->shifts && swap->changed &&
-      swap->pointers) {
+      swap->pointers && swap->changed_at) {
     memcpy(swap->tensors, engine->tensors, slots * sizeof *swap->tensors);
     *out = swap;
     return BD_OK;
@@ -91,6 +96,7 @@ void bd_swap_free(bd_swap *swap) {
   free(swap->shifts);
   free(swap->changed);
   free(swap->pointers);
+  free(swap->changed_at);
   free(swap);
 }
 
@@ -145,9 +151,14 @@ static bd_status repack(bd_swap *swap, bd_error *err) {
   return BD_OK;
 }
 
+static void note_change(bd_swap *swap, int layer) {
+  swap->changed_at[layer] = swap->time = atomic_fetch_add(swap->engine->clock, 1) + 1;
+}
+
 bd_status bd_swap_set(bd_swap *swap, int layer, const float *values, bd_error *err) {
   int slot = swap->engine->layer_slots[layer];
   if (slot < 0) return BD_OK; // nothing that runs depends on it
+  note_change(swap, layer);
   memset(swap->changed, 0, (size_t)swap->engine->slot_count * sizeof *swap->changed);
   swap->changed[slot] = true;
   bd_tensor *tensor = &swap->tensors[slot];
@@ -179,6 +190,7 @@ bd_status bd_swap_shift(bd_swap *swap, int layer, const double *shift, bd_error 
   if (!bd_engine_channels(engine, layer))
     return bd_fail(err, BD_INVALID, "layer %s: its operator has no output channels",
                    bd_model_layer(engine->model, layer)->tensor);
+  note_change(swap, layer);
   bool *touched = bd_plan_touched(engine, layer);
   if (!touched) return bd_fail_memory(err, "replaced weights");
   memcpy(swap->changed, touched, (size_t)engine->slot_count * sizeof *touched);
@@ -196,6 +208,14 @@ bd_status bd_swap_shift(bd_swap *swap, int layer, const double *shift, bd_error 
 
 const bd_tensor *bd_swap_tensor(const bd_swap *swap, int slot) {
   return &swap->tensors[slot];
+}
+
+uint64_t bd_swap_time(const bd_swap *swap) {
+  return swap->time;
+}
+
+bool bd_swap_changed(const bd_swap *swap, int layer, uint64_t since) {
+  return swap->born > since || swap->changed_at[layer] > since;
 }
 
 const void *bd_swap_packed(const bd_swap *swap, const bd_step *step) {

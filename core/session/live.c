@@ -1,12 +1,15 @@
 #include "core/session/live.h"
 
+#include "core/base/memory.h"
 #include "core/session/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { KEEP_BYTES = 256 << 20 }; // of float outputs, so that each sample runs once for an edit
+// Of float outputs, so that each sample runs once for an edit; of activations, so that it begins at
+// the layer that was edited. No more of these than a quarter of what is left under --memory.
+enum { KEEP_BYTES = 256 << 20, KEEP_ACTIVATIONS = 512 << 20 };
 
 // The settings that are to be evaluated; indexes live as long as the session.
 typedef struct wish {
@@ -82,6 +85,8 @@ static bd_status prepare(bd_live *live, bd_error *err) {
   BD_TRY(live->open(live->arg, live->model, &live->parts, err));
   BD_TRY(bd_eval_new(live->parts.engine, live->parts.data, live->parts.labels, KEEP_BYTES,
                      &live->eval, err));
+  size_t quarter = bd_memory_left() / 4;
+  bd_eval_keep(live->eval, quarter < KEEP_ACTIVATIONS ? quarter : KEEP_ACTIVATIONS);
   BD_TRY(bd_swap_new(live->parts.engine, &live->swap, err));
   return evaluate(live, NULL, err);
 }

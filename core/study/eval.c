@@ -15,7 +15,9 @@ struct bd_eval {
   const int64_t *labels;
   int outputs;
   size_t memory, kept_bytes;
-  float **kept; // by run: the float network's outputs, one after the other, or NULL
+  float **kept;  // by run: the float network's outputs, one after the other, or NULL
+  bd_run **held; // by run: with its activations, or NULL; the first held_count
+  int64_t held_count;
 };
 
 // One bd_eval_run.
@@ -43,7 +45,8 @@ bd_status bd_eval_new(const bd_engine *engine, const bd_data *data, const int64_
   eval->memory = memory;
   eval->outputs = bd_engine_output_count(engine);
   eval->kept = calloc((size_t)bd_data_runs(data) + 1, sizeof *eval->kept);
-  if (eval->kept) return BD_OK;
+  eval->held = calloc((size_t)bd_data_runs(data) + 1, sizeof(bd_run *));
+  if (eval->kept && eval->held) return BD_OK;
   bd_eval_free(eval);
   *out = NULL;
   return bd_fail_memory(err, "the evaluation");
@@ -53,8 +56,19 @@ void bd_eval_free(bd_eval *eval) {
   if (!eval) return;
   for (int64_t i = 0; eval->kept && i < bd_data_runs(eval->data); i++)
     free(eval->kept[i]);
+  for (int64_t i = 0; eval->held && i < bd_data_runs(eval->data); i++)
+    bd_run_free(eval->held[i]);
   free(eval->kept);
+  free(eval->held);
   free(eval);
+}
+
+int64_t bd_eval_keep(bd_eval *eval, size_t bytes) {
+  enum { BESIDES = 64 << 10 }; // what a run takes beside its activations, at most
+  size_t each = bd_engine_memory_of(eval->engine).run_kept + BESIDES;
+  int64_t runs = bd_data_runs(eval->data);
+  eval->held_count = bytes / each < (size_t)runs ? (int64_t)(bytes / each) : runs;
+  return eval->held_count;
 }
 
 // --- the sum -------------------------------------------------------------------------------------
@@ -148,19 +162,28 @@ static bd_status judge_all(job *j, const bd_run *run, int64_t index, const float
   return status;
 }
 
+// The sample's own run where activations are kept, else the thread's.
+static bd_status run_of(const job *j, int thread, int64_t index, bd_run **out, bd_error *err) {
+  const bd_eval *eval = j->eval;
+  bool own = index < eval->held_count;
+  bd_run **place = own ? &eval->held[index] : &j->runs[thread];
+  if (!*place) BD_TRY(bd_run_new(eval->engine, own, place, err));
+  *out = *place;
+  return BD_OK;
+}
+
 static bd_status eval_run(void *arg, int thread, int64_t index, const bd_tensor *inputs,
                           bd_error *err) {
   job *j = arg;
-  bd_run *run = j->runs[thread];
+  bd_run *run;
   float *real, *other = NULL;
   bool owned;
-  if (!run) BD_TRY(bd_run_new(j->eval->engine, false, &j->runs[thread], err));
-  run = j->runs[thread];
+  BD_TRY(run_of(j, thread, index, &run, err));
   BD_TRY(real_outputs(j, run, index, inputs, &real, &owned, err));
   // The figures need the outputs' shapes, which a run leaves behind: the float network is run
   // alone where nothing is replaced.
   bd_status status =
-      j->swap || !bd_run_done(run) ? bd_run_all(run, j->swap, inputs, j->cancel, err) : BD_OK;
+      j->swap || !bd_run_done(run) ? bd_run_again(run, j->swap, inputs, j->cancel, err) : BD_OK;
   if (status == BD_OK) status = bd_run_check(run, j->swap, inputs, err);
   if (status == BD_OK && j->swap) {
     other = bd_outputs_copy(run, j->eval->outputs, NULL);

@@ -32,6 +32,11 @@ bd_status bd_eval_new(const bd_engine *engine, const bd_data *data, const int64_
                       size_t memory, bd_eval **out, bd_error *err);
 void bd_eval_free(bd_eval *eval);
 
+// Keeps the activations of as many runs as fit into so many bytes: with the same swap, changed
+// since the last evaluation, each of them begins at the first layer that has changed. Returns how
+// many runs that are.
+int64_t bd_eval_keep(bd_eval *eval, size_t bytes);
+
 // swap NULL: the float network alone; all but samples and `real` stay empty. progress may be NULL.
 // BD_INVALID: a label that is no class of the first output; an output that is NaN. The same figures
 // whatever the number of threads.
