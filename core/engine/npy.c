@@ -138,13 +138,28 @@ static bd_status read_npy(bd_bytes bytes, const char *path, bd_arrays *out, bd_e
 
 // --- archives ------------------------------------------------------------------------------------
 
-// One member, decompressed into memory of its own.
-static bd_status read_member(zip_t *zip, zip_uint64_t index, const char *path, bd_array *array,
-                             bd_error *err) {
-  zip_stat_t about;
-  if (zip_stat_index(zip, index, 0, &about) != 0 || !(about.valid & ZIP_STAT_SIZE) ||
-      !(about.valid & ZIP_STAT_NAME))
+// What deflate makes of a byte at most (zlib's own figure): a member that claims more lies, and
+// would have memory taken for it.
+enum { DEFLATE_MOST = 1032 };
+
+// A member's name and sizes, as far as they can be.
+static bd_status look_at_member(zip_t *zip, zip_uint64_t index, size_t archive, const char *path,
+                                zip_stat_t *about, bd_error *err) {
+  zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_NAME | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD;
+  if (zip_stat_index(zip, index, 0, about) != 0 || (about->valid & needed) != needed)
     return bad(path, "is a damaged archive", err);
+  if (about->comp_method != ZIP_CM_STORE && about->comp_method != ZIP_CM_DEFLATE)
+    return bad(path, "is compressed as NumPy never does", err);
+  if (about->comp_size > archive || about->size / DEFLATE_MOST > about->comp_size)
+    return bad(path, "is a damaged archive", err);
+  return BD_OK;
+}
+
+// One member, decompressed into memory of its own.
+static bd_status read_member(zip_t *zip, zip_uint64_t index, size_t archive, const char *path,
+                             bd_array *array, bd_error *err) {
+  zip_stat_t about;
+  BD_TRY(look_at_member(zip, index, archive, path, &about, err));
   size_t length = strlen(about.name);
   if (length > 4 && strcmp(about.name + length - 4, ".npy") == 0) length -= 4;
   array->name = strndup(about.name, length);
@@ -183,7 +198,7 @@ static bd_status read_npz(bd_bytes bytes, const char *path, bd_arrays *out, bd_e
   if (status == BD_OK && !out->items) status = bd_fail_memory(err, path);
   for (zip_int64_t i = 0; i < count && status == BD_OK; i++) {
     out->count++;
-    status = read_member(zip, (zip_uint64_t)i, path, &out->items[i], err);
+    status = read_member(zip, (zip_uint64_t)i, bytes.size, path, &out->items[i], err);
   }
   zip_discard(zip);
   zip_error_fini(&why);

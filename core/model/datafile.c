@@ -50,7 +50,7 @@ static void copy_on(bd_datafile *file, const uint8_t *from, size_t size, const b
   for (size_t at = 0; at < size && file->status == BD_OK; at += sizeof some) {
     size_t count = size - at < sizeof some ? size - at : sizeof some;
     file->status = bd_source_read(source, from + at, count, some, file->err);
-    bd_writer_put(file->writer, some, count);
+    if (file->status == BD_OK) bd_writer_put(file->writer, some, count);
   }
 }
 

@@ -18,7 +18,7 @@ static void copy_on(sink *out, const uint8_t *place, size_t size) {
   for (size_t at = 0; at < size && out->status == BD_OK; at += sizeof some) {
     size_t count = size - at < sizeof some ? size - at : sizeof some;
     out->status = bd_source_read(out->source, place + at, count, some, out->err);
-    bd_writer_put(out->writer, some, count);
+    if (out->status == BD_OK) bd_writer_put(out->writer, some, count);
   }
 }
 

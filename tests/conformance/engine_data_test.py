@@ -1,17 +1,20 @@
 #!/usr/bin/python3
 """Data, `run` and `eval`: figures against numpy, every kind of data, one line for what does not fit."""
 import os
+import resource
 import shutil
+import subprocess
 
 import numpy as np
 import onnx
 import onnx.numpy_helper
 from onnx import TensorProto, helper
 
-from tap import SAMPLE, SHARED, TOP, folder, main, need, refused, run, run_json
+from tap import PROGRAM, SAMPLE, SHARED, TOP, folder, main, need, refused, run, run_json
 
 X = os.path.join(TOP, "samples", "fashion_x.npy")
 Y = os.path.join(TOP, "samples", "fashion_y.npy")
+SANITIZED = b"__asan_init" in open(PROGRAM, "rb").read()
 
 
 def logits(*options):
@@ -342,6 +345,26 @@ def test_empty_and_scalar_tensors():
         assert code == 0, err
         with np.load(out) as archive:
             assert archive["i"].shape == (2, 0) and list(archive["s"]) == [2, 0] and archive["t"].shape == ()
+
+
+def test_archives_that_claim_more_than_they_hold():
+    """Nobody's memory is taken for a size that a directory only says."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+    with folder() as d:
+        for save in (np.savez, np.savez_compressed):
+            path = os.path.join(d, "a.npz")
+            save(path, image=np.zeros((2, 1, 28, 28), np.float32))
+            data = bytearray(open(path, "rb").read())
+            entry = data.index(b"PK\x01\x02")
+            for at, value in ((24, 0xFFFFFF00), (20, 0xFFFFFF00), (24, 0), (10, 12)):  # sizes, method
+                changed = bytearray(data)
+                changed[entry + at:entry + at + (2 if at == 10 else 4)] = value.to_bytes(2 if at == 10 else 4, "little")
+                with open(path, "wb") as f:
+                    f.write(changed)
+                done = subprocess.run([PROGRAM, "run", SAMPLE, "--data", path, "-o", os.path.join(d, "o.npz")],
+                                      capture_output=True, preexec_fn=None if SANITIZED else limit)
+                assert done.returncode == 2 and done.stderr.count(b"\n") == 1 and b"a.npz" in done.stderr, (at, done)
 
 
 if __name__ == "__main__":
