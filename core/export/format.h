@@ -18,7 +18,10 @@ enum {
   BD_HOLDS_ZERO_POINTS = 2, // an even grid that is not even around zero
   BD_HOLDS_MASKS = 4,       // pruned weights cost one bit
   BD_HOLDS_FLOATS = 8,      // every weight is stored as a float, whatever its levels
-  BD_HOLDS_RANGES = 16,     // the target draws its own grid from each channel's minimum and maximum
+  BD_HOLDS_RANGES = 16,     // alone: the target draws its own grid between a channel's extremes
+  BD_HOLDS_GROUPS = 32,     // steps or codebooks for parts of a channel
+  BD_HOLDS_INTEGERS = 64,   // with codebooks: an even grid is stored as integers all the same
+  BD_HOLDS_DISTINCT = 128,  // with codebooks: 256 distinct values in a whole tensor, at most
 };
 
 #define BD_WIDTH(b)         (1u << (b))

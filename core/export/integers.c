@@ -110,6 +110,45 @@ bd_status bd_integers_of(const bd_coded *coded, bd_integers **out, bd_error *err
   return status;
 }
 
+// --- ranges --------------------------------------------------------------------------------------
+
+static void fill_ranges(const bd_coded *coded, int top, bd_integers *out) {
+  for (size_t part = 0; part < out->parts.count; part++)
+    out->steps[part] = 0;
+  for (size_t i = 0; i < out->count; i++) {
+    double *largest = &out->steps[bd_parts_find(&out->parts, i)];
+    *largest = fmax(*largest, fabs(bd_coded_value(coded, i)));
+  }
+  for (size_t part = 0; part < out->parts.count; part++)
+    out->steps[part] = out->steps[part] > 0 ? out->steps[part] / top : 1;
+  for (size_t i = 0; i < out->count; i++) {
+    double value = bd_coded_value(coded, i), step = bd_integers_step(out, i);
+    double code = rint(value / step);
+    out->codes[i] = (int16_t)code;
+    out->exact = out->exact && fabs(code * step - value) <= 1e-6 * fabs(value);
+  }
+  out->least = -top;
+  out->most = top;
+}
+
+bd_status bd_integers_of_ranges(const bd_coded *coded, int width, bd_integers **out,
+                                bd_error *err) {
+  bd_axes axes = coded->parts.axes;
+  *out = calloc(1, sizeof **out);
+  if (!*out) return bd_fail_memory(err, "the integers of a layer");
+  **out = (bd_integers){.count = coded->count, .exact = true};
+  (*out)->parts = bd_parts_of(axes, axes.outer * axes.inner);
+  (*out)->codes = malloc((coded->count + 1) * sizeof *(*out)->codes);
+  (*out)->steps = malloc(((*out)->parts.count + 1) * sizeof *(*out)->steps);
+  if ((*out)->codes && (*out)->steps) {
+    fill_ranges(coded, (1 << (width - 1)) - 1, *out);
+    return BD_OK;
+  }
+  bd_integers_free(*out);
+  *out = NULL;
+  return bd_fail_memory(err, "the integers of a layer");
+}
+
 void bd_integers_free(bd_integers *integers) {
   if (!integers) return;
   free(integers->codes);

@@ -17,6 +17,9 @@ typedef struct bd_integers {
 // Levels of an even grid keep their places on it. A codebook's go to the nearest of the 255 levels
 // of an even grid, whose step is chosen to be near them, weighted by how many weights they have.
 bd_status bd_integers_of(const bd_coded *coded, bd_integers **out, bd_error *err);
+// What a target makes of the values that draws its own even grid between the extremes of each
+// channel: step = largest |value| / (2^(width−1) − 1).
+bd_status bd_integers_of_ranges(const bd_coded *coded, int width, bd_integers **out, bd_error *err);
 void bd_integers_free(bd_integers *integers);
 
 double bd_integers_step(const bd_integers *integers, size_t place);

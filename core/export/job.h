@@ -5,6 +5,8 @@
 #include "core/base/file.h"
 #include "core/export/format.h"
 
+#include <cjson/cJSON.h>
+
 typedef struct bd_export {
   const bd_plan *plan;
   const char *path;
@@ -28,7 +30,16 @@ typedef struct bd_page {
   bool short_of_memory;
 } bd_page;
 void bd_page_put(bd_page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// JSON, on several lines with a line's end, or on one without.
+void bd_page_json(bd_page *page, const cJSON *json);
+void bd_page_json_line(bd_page *page, const cJSON *json);
 void bd_page_free(bd_page *page);
+
+// Is a number that was read back the one that was written, to the last digits that a float has?
+bool bd_reads_as(double got, double wanted);
+
+// The names of the nodes whose weights stay float, as a JSON list; NULL without memory.
+cJSON *bd_float_nodes(const bd_plan *plan);
 
 // One of the files of an export: written aside, then read back, then put in place.
 typedef struct bd_output {
@@ -38,12 +49,11 @@ typedef struct bd_output {
 } bd_output;
 // Writes text aside; bd_output_abort in every case but a successful bd_outputs_commit.
 bd_status bd_output_open(const char *path, const bd_page *page, bd_output *out, bd_error *err);
+// Does the file hold the text, byte for byte?
+bd_status bd_output_same(const bd_output *output, const bd_page *page, bd_error *err);
 void bd_outputs_abort(bd_output *outputs, int count);
 // Reports and puts all of them in place, one after the other.
 bd_status bd_outputs_commit(bd_export *job, bd_output *outputs, int count, bd_error *err);
-
-// path must be a place for a regular file.
-bd_status bd_export_path(const char *path, bd_error *err);
 
 // The formats.
 bd_status bd_export_fake(bd_export *job, bd_error *err);

@@ -25,20 +25,19 @@ static int widest(const bd_version *version) {
   return width;
 }
 
-// Integers go into the least width that holds them, without a zero point where that can be.
-static void fit_integers(const bd_plan *plan, bd_fit *fit) {
+// Integers go into the least width that holds them, with a zero point only where that saves bits.
+static void fit_integers(const bd_plan *plan, const bd_setting *setting, bd_fit *fit) {
   const bd_version *version = version_of(plan);
-  int narrow = bd_integers_width(fit->integers), zero;
-  if (fit->integers->bipolar && version->widths & BD_WIDTH(1)) narrow = 1;
-  fit->width = width_from(version, narrow);
-  if (!(plan->format->holds & BD_HOLDS_ZERO_POINTS)) return;
-  for (int width = 2; width < (fit->width ? fit->width : 17); width++) {
-    if (!(version->widths & BD_WIDTH(width))) continue;
-    if (!bd_integers_zero_point(fit->integers, width, &zero)) continue;
-    fit->width = width;
-    fit->zero_point = true;
-    return;
-  }
+  int width = bd_integers_width(fit->integers), zero;
+  if (width < setting->bits && fit->integers->exact) width = setting->bits;
+  if (fit->integers->bipolar && version->widths & BD_WIDTH(1)) width = 1;
+  fit->width = width_from(version, width);
+  int least = width_from(version, setting->bits);
+  if (!(plan->format->holds & BD_HOLDS_ZERO_POINTS) || !fit->integers->exact) return;
+  if (!least || (fit->width && fit->width <= least)) return;
+  if (!bd_integers_zero_point(fit->integers, least, &zero)) return;
+  fit->width = least;
+  fit->zero_point = true;
 }
 
 static int levels_of(const bd_coded *coded) {
@@ -106,29 +105,52 @@ static bool has_mask(const bd_setting *setting) {
   return setting->zero == BD_MASK && setting->bits < BD_BITS_FLOAT;
 }
 
-// What is lost of a layer; false where nothing is.
-static bool describe(const bd_plan *plan, int layer, bd_loss *loss) {
+static bool has_groups(const bd_coded *coded) {
+  return coded->parts.count > 1 && coded->parts.count != coded->parts.axes.channels;
+}
+
+static void describe_values(const bd_plan *plan, int layer, const char *unit, bd_loss *loss) {
   const bd_coded *coded = plan->tuned->layers[layer].coded;
-  const bd_fit *fit = &plan->fits[layer];
-  const bd_setting *setting = &coded->setting;
-  char unit[64];
-  snprintf(unit, sizeof unit, version_of(plan)->unit, fit->width);
-  *loss = (bd_loss){.layer = layer};
-  if (plan->format->holds & BD_HOLDS_FLOATS) return false;
-  if (fit->width == BD_BITS_FLOAT) {
-    snprintf(loss->what, sizeof loss->what, "bare numbers of a Constant node");
-    snprintf(loss->instead, sizeof loss->instead, "the same as float32");
-    return true;
-  }
-  bool masked = has_mask(setting) && !(plan->format->holds & BD_HOLDS_MASKS);
-  if (fit->integers && !fit->integers->exact) {
+  if (plan->format->holds & BD_HOLDS_RANGES) {
+    snprintf(loss->what, sizeof loss->what, "levels of its own");
+    snprintf(loss->instead, sizeof loss->instead, "%s between each channel's extremes", unit);
+  } else if (has_groups(coded) && !(plan->format->holds & BD_HOLDS_GROUPS)) {
+    snprintf(loss->what, sizeof loss->what, "groups of %zu weights", coded->parts.group);
+    snprintf(loss->instead, sizeof loss->instead, "one even grid a channel, %s", unit);
+  } else {
     snprintf(loss->what, sizeof loss->what, "a codebook of %d levels", levels_of(coded));
     snprintf(loss->instead, sizeof loss->instead, "the nearest levels of an even grid, %s", unit);
+  }
+}
+
+static void describe_width(const bd_plan *plan, int layer, const char *unit, bool masked,
+                           bd_loss *loss) {
+  const bd_setting *setting = &plan->tuned->layers[layer].coded->setting;
+  bool shifted = setting->grid == BD_AFFINE && setting->method != BD_KMEANS &&
+                 !plan->fits[layer].zero_point && plan->fits[layer].integers;
+  snprintf(loss->what, sizeof loss->what, "%d bits%s%s", setting->bits,
+           shifted ? " with a zero point" : "", masked ? " and a mask of zeros" : "");
+  snprintf(loss->instead, sizeof loss->instead, "%s", unit);
+}
+
+// What is lost of a layer; false where nothing is.
+static bool describe(const bd_plan *plan, int layer, bd_loss *loss) {
+  const bd_setting *setting = &plan->tuned->layers[layer].coded->setting;
+  const bd_fit *fit = &plan->fits[layer];
+  char unit[64];
+  *loss = (bd_loss){.layer = layer};
+  if (plan->format->holds & BD_HOLDS_FLOATS) return false;
+  bool masked = setting->zero == BD_MASK && !(plan->format->holds & BD_HOLDS_MASKS);
+  snprintf(unit, sizeof unit, version_of(plan)->unit, fit->width);
+  if (fit->width == BD_BITS_FLOAT) {
+    bool bare = !bd_model_layer_proto(plan->tuned->model, layer);
+    snprintf(loss->what, sizeof loss->what, "%s",
+             bare ? "bare numbers of a Constant node" : "more than 256 values");
+    snprintf(loss->instead, sizeof loss->instead, "the same as float32");
+  } else if (fit->integers && !fit->integers->exact) {
+    describe_values(plan, layer, unit, loss);
   } else if (fit->width != setting->bits) {
-    snprintf(loss->what, sizeof loss->what, "%d bits%s%s", setting->bits,
-             setting->grid == BD_AFFINE && !fit->zero_point ? " with a zero point" : "",
-             masked ? " and a mask of zeros" : "");
-    snprintf(loss->instead, sizeof loss->instead, "%s", unit);
+    describe_width(plan, layer, unit, masked, loss);
   } else if (masked) {
     snprintf(loss->what, sizeof loss->what, "a mask of zeros");
     snprintf(loss->instead, sizeof loss->instead, "zeros are levels: %s", unit);
@@ -140,25 +162,64 @@ static bool describe(const bd_plan *plan, int layer, bd_loss *loss) {
 
 // --- the plan ------------------------------------------------------------------------------------
 
-static bd_status fit_layer(bd_plan *plan, int layer, bd_error *err) {
+static int compare(const void *a, const void *b) {
+  double left = *(const double *)a, right = *(const double *)b;
+  return (left > right) - (left < right);
+}
+
+// Distinct values of a whole tensor, whose parts may share some.
+static bd_status count_values(const bd_coded *coded, size_t *out, bd_error *err) {
+  const bd_book *last = &coded->books[coded->parts.count - 1];
+  size_t count = (size_t)(last->levels - coded->levels + last->count);
+  double *sorted = malloc((count + 1) * sizeof *sorted);
+  if (!sorted) return bd_fail_memory(err, "the levels of a layer");
+  memcpy(sorted, coded->levels, count * sizeof *sorted);
+  qsort(sorted, count, sizeof *sorted, compare);
+  *out = 0;
+  for (size_t i = 0; i < count; i++)
+    *out += i == 0 || sorted[i] != sorted[i - 1];
+  free(sorted);
+  return BD_OK;
+}
+
+static bd_status fit_codes(const bd_plan *plan, int layer, bd_error *err) {
+  const bd_coded *coded = plan->tuned->layers[layer].coded;
+  size_t values = (size_t)levels_of(coded);
+  if (plan->format->holds & BD_HOLDS_DISTINCT) BD_TRY(count_values(coded, &values, err));
+  if (plan->format->holds & BD_HOLDS_DISTINCT && (values > 256 || coded->scale)) return BD_OK;
+  int bits = bits_for((int)values);
+  int held = width_from(version_of(plan), bits > coded->setting.bits ? bits : coded->setting.bits);
+  plan->fits[layer].width = held ? held : bits;
+  return BD_OK;
+}
+
+// As integers, where the layer is on an even grid; one bit of ±step is a codebook of two.
+static bd_status fit_grid(const bd_plan *plan, int layer, bd_error *err) {
   const bd_coded *coded = plan->tuned->layers[layer].coded;
   bd_fit *fit = &plan->fits[layer];
-  fit->width = BD_BITS_FLOAT;
-  if (!coded || plan->format->holds & BD_HOLDS_FLOATS) return BD_OK;
-  if (!bd_model_layer_proto(plan->tuned->model, layer)) return BD_OK; // bare numbers
-  if (plan->format->holds & BD_HOLDS_CODEBOOKS) {
-    int bits = bits_for(levels_of(coded));
-    fit->width = bits > coded->setting.bits ? bits : coded->setting.bits;
-    int held = width_from(version_of(plan), fit->width);
-    if (held) fit->width = held;
-    return BD_OK;
-  }
   BD_TRY(bd_integers_of(coded, &fit->integers, err));
-  fit_integers(plan, fit);
-  return fit->width
-             ? BD_OK
-             : bd_fail(err, BD_FAILED, "%s: does not fit %s",
-                       bd_model_layer(plan->tuned->model, layer)->tensor, plan->format->name);
+  fit_integers(plan, &coded->setting, fit);
+  bool held = fit->integers->exact && fit->width && fit->width != 1;
+  if (held || !(plan->format->holds & BD_HOLDS_CODEBOOKS)) return BD_OK;
+  bd_integers_free(fit->integers);
+  *fit = (bd_fit){.width = BD_BITS_FLOAT};
+  return fit_codes(plan, layer, err);
+}
+
+static bd_status fit_layer(bd_plan *plan, int layer, bd_error *err) {
+  const bd_coded *coded = plan->tuned->layers[layer].coded;
+  unsigned holds = plan->format->holds;
+  bd_fit *fit = &plan->fits[layer];
+  fit->width = BD_BITS_FLOAT;
+  if (!coded || holds & BD_HOLDS_FLOATS) return BD_OK;
+  if (!bd_model_layer_proto(plan->tuned->model, layer)) return BD_OK; // bare numbers
+  if (holds & BD_HOLDS_CODEBOOKS && !(holds & BD_HOLDS_INTEGERS))
+    return fit_codes(plan, layer, err);
+  bool ranges = holds & BD_HOLDS_RANGES;
+  if (!ranges && (!has_groups(coded) || holds & BD_HOLDS_GROUPS)) return fit_grid(plan, layer, err);
+  fit->width = ranges ? width_from(version_of(plan), coded->setting.bits) : 0;
+  if (!fit->width) fit->width = widest(version_of(plan));
+  return bd_integers_of_ranges(coded, fit->width, &fit->integers, err);
 }
 
 static bd_status add_layer(bd_plan *plan, int layer, bd_error *err) {

@@ -24,7 +24,7 @@ static bd_status take_layer(const bd_model *model, int number, const bd_layer_st
   bd_weights weights;
   BD_TRY(bd_model_weights(model, number, &weights, err));
   bd_axes axes = bd_study_axes(layer);
-  bd_status status = result->levels
+  bd_status status = result->most_levels > 0
                          ? bd_coded_of(result, study->index, weights.data, axes, &out->coded, err)
                          : keep_pruned(study, &weights, &out->pruned, err);
   bd_weights_free(&weights);

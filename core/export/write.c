@@ -1,12 +1,12 @@
 // From a plan to files.
+#include "core/base/json.h"
 #include "core/export/job.h"
 
-#include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <zlib.h>
 
 void bd_report_note(bd_report *report, const char *format, ...) {
@@ -86,6 +86,23 @@ void bd_page_put(bd_page *page, const char *format, ...) {
   page->size += (size_t)length;
 }
 
+static void put_json(bd_page *page, const cJSON *json, bool indented, const char *end) {
+  char *text = bd_json_text(json, indented);
+  if (text)
+    bd_page_put(page, "%s%s", text, end);
+  else
+    page->short_of_memory = true;
+  cJSON_free(text);
+}
+
+void bd_page_json(bd_page *page, const cJSON *json) {
+  put_json(page, json, true, "\n");
+}
+
+void bd_page_json_line(bd_page *page, const cJSON *json) {
+  put_json(page, json, false, "");
+}
+
 void bd_page_free(bd_page *page) {
   free(page->text);
   *page = (bd_page){0};
@@ -93,21 +110,38 @@ void bd_page_free(bd_page *page) {
 
 // --- files ---------------------------------------------------------------------------------------
 
-bd_status bd_export_path(const char *path, bd_error *err) {
-  struct stat info;
-  if (strcmp(path, "-") != 0 && (stat(path, &info) != 0 || S_ISREG(info.st_mode))) return BD_OK;
-  if (strcmp(path, "-") != 0 && S_ISDIR(info.st_mode))
-    return bd_fail(err, BD_FAILED, "%s: is a directory: name a file in it", path);
-  return bd_fail(err, BD_INVALID, "%s: an export is read back before it is done: name a file",
-                 path);
-}
-
 bd_status bd_output_open(const char *path, const bd_page *page, bd_output *out, bd_error *err) {
   *out = (bd_output){.path = path};
   if (page->short_of_memory) return bd_fail_memory(err, path);
   BD_TRY(bd_writer_open(path, &out->writer, err));
   bd_writer_put(out->writer, page->text, page->size);
-  return bd_writer_ready(out->writer, &out->aside, err);
+  BD_TRY(bd_writer_ready(out->writer, &out->aside, err));
+  if (out->aside) return BD_OK;
+  return bd_fail(err, BD_INVALID, "%s: is no regular file: an export is read back: name a file",
+                 path);
+}
+
+bd_status bd_output_same(const bd_output *output, const bd_page *page, bd_error *err) {
+  bd_bytes bytes;
+  BD_TRY(bd_file_map(output->aside, &bytes, err));
+  bool same = bytes.size == page->size && memcmp(bytes.data, page->text, page->size) == 0;
+  bd_file_unmap(bytes);
+  return same ? BD_OK : bd_fail(err, BD_FAILED, "%s: was not read back as written", output->path);
+}
+
+bool bd_reads_as(double got, double wanted) {
+  return fabs(got - wanted) <= 1e-7 * fabs(wanted);
+}
+
+cJSON *bd_float_nodes(const bd_plan *plan) {
+  cJSON *list = cJSON_CreateArray();
+  for (int i = 0; list && i < plan->tuned->count; i++) {
+    const bd_layer *layer = bd_model_layer(plan->tuned->model, i);
+    if (plan->fits[i].integers) continue;
+    for (int user = 0; user < layer->user_count; user++)
+      cJSON_AddItemToArray(list, cJSON_CreateString(layer->users[user]));
+  }
+  return list;
 }
 
 void bd_outputs_abort(bd_output *outputs, int count) {
