@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Writes the seeds of the fuzz targets: small files that are right, one for each thing that a reader
-knows. They are committed, so that every machine mutates the same bytes."""
+knows. They are committed, so that every machine mutates the same bytes. Beside them stand those that
+libFuzzer found, named by what was wrong."""
 import io
 import json
 import os
