@@ -84,6 +84,12 @@ bd_status bd_run_again(bd_run *run, const bd_swap *swap, const bd_tensor *inputs
 // BD_INVALID where an output of that run holds NaN: names the node and the tensor in which it first
 // stood (found by running once more), or the input that brought it.
 bd_status bd_run_check(bd_run *run, const bd_swap *swap, const bd_tensor *inputs, bd_error *err);
+// The same step by step, for work between two layers: takes the inputs; goes on to the step of that
+// number (engine/linear.h), which is not run; past the last one the run is done. No two of these
+// calls need the same swap.
+bd_status bd_run_begin(bd_run *run, const bd_tensor *inputs, bd_error *err);
+bd_status bd_run_until(bd_run *run, const bd_swap *swap, int step, const bd_cancel *cancel,
+                       bd_error *err);
 // Runs again from the first step that uses the layer, on the activations that are there: those of
 // the steps before it are unchanged, those after it are written over. So layer by layer from the
 // last to the first, one kept run gives the effect of each layer alone. Kept runs only.

@@ -197,6 +197,26 @@ bd_status bd_run_all(bd_run *run, const bd_swap *swap, const bd_tensor *inputs,
   return run_onwards(run, swap, 0, cancel, err);
 }
 
+bd_status bd_run_begin(bd_run *run, const bd_tensor *inputs, bd_error *err) {
+  const bd_block *graph = &run->engine->main;
+  run->at = run->sound = 0;
+  for (int i = 0; i < graph->input_count; i++)
+    BD_TRY(take_input(run, &inputs[i], graph->inputs[i], err));
+  return BD_OK;
+}
+
+bd_status bd_run_until(bd_run *run, const bd_swap *swap, int step, const bd_cancel *cancel,
+                       bd_error *err) {
+  const bd_block *graph = &run->engine->main;
+  BD_TRY(bd_dnnl_start(err));
+  take_swap(run, swap);
+  run->cancel = cancel;
+  for (; run->at < graph->count && graph->steps[run->at]->index < step; run->at++)
+    BD_TRY(run_step(run, graph->steps[run->at], err));
+  run->done |= run->at == graph->count;
+  return BD_OK;
+}
+
 bd_status bd_run_check(bd_run *run, const bd_swap *swap, const bd_tensor *inputs, bd_error *err) {
   const bd_block *graph = &run->engine->main;
   int found = 0;

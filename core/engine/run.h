@@ -13,6 +13,7 @@ struct bd_run {
   const bd_swap *seen; // the weights of its activations,
   uint64_t seen_at;    // as they were at this time of the plan's clock
   int sound;           // how many of the main graph's first steps left what they should
+  int at;              // step by step: the next of the main graph
   bd_tensor *tensors;  // by slot
   void *arena;         // the planned activations
   void **grown;        // by slot: memory of a tensor whose size the run finds, owned
