@@ -26,6 +26,8 @@ struct bd_data {
   bd_tensor *inputs;
   int input_count;
   int64_t samples, batch;
+  int64_t first; // sample that this begins with
+  bool borrowed; // all but the numbers is another's
   bd_transform transform;
   int side; // of pictures
 };
@@ -350,8 +352,23 @@ bd_status bd_data_single(const bd_model *model, const bd_source *sources, int co
   return status;
 }
 
+bd_status bd_data_part(const bd_data *whole, int64_t first, int64_t count, bd_data **out,
+                       bd_error *err) {
+  bd_data *part = *out = malloc(sizeof *part);
+  if (!part) return bd_fail_memory(err, "the data");
+  *part = *whole;
+  part->borrowed = true;
+  part->first += first;
+  part->samples = count;
+  return BD_OK;
+}
+
 void bd_data_free(bd_data *data) {
   if (!data) return;
+  if (data->borrowed) {
+    free(data);
+    return;
+  }
   for (int i = 0; i < data->file_count; i++)
     bd_arrays_free(&data->files[i]);
   free(data->files);
@@ -429,6 +446,7 @@ bd_status bd_data_read(const bd_data *data, int64_t run, bd_tensor *inputs, bd_e
     for (int64_t place = 0; place < data->batch; place++) {
       int64_t sample = run * data->batch + place;
       if (sample >= data->samples) sample = data->samples - 1;
+      sample += data->first;
       if (from->array)
         copy_values(data, from->array, sample * each, each, input, place * each);
       else

@@ -37,6 +37,10 @@ bd_status bd_data_open(const bd_model *model, const char *path, const bd_transfo
 // --input NAME=FILE: one run, each tensor as it is (floats by the transform).
 bd_status bd_data_single(const bd_model *model, const bd_source *sources, int count,
                          const bd_transform *transform, bd_data **out, bd_error *err);
+// Samples [first, first + count) of a data set, which must outlive them; first is a multiple of its
+// batch. BD_FAILED: memory.
+bd_status bd_data_part(const bd_data *whole, int64_t first, int64_t count, bd_data **out,
+                       bd_error *err);
 void bd_data_free(bd_data *data);
 
 int64_t bd_data_samples(const bd_data *data); // in all

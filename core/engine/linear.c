@@ -47,7 +47,7 @@ static bd_status take_conv(const bd_engine *engine, const bd_step *step, bd_line
   bd_tensor tensors[3], *in[3] = {&tensors[0], &tensors[1], NULL};
   for (int i = 0; i < 2; i++) {
     tensors[i] = engine->tensors[step->in[i]];
-    tensors[i].block = 0;
+    tensors[i].last = false;
   }
   bd_call call = {.op = step->op, .node = step->node, .opset = engine->opset, .err = err};
   call.in = in;
@@ -187,12 +187,10 @@ double bd_linear_bias(const bd_linear *linear, const bd_engine *engine, int64_t 
 // Where channel c of sample n begins, and how far apart its places are.
 static const float *channel_of(const bd_tensor *tensor, int64_t n, int64_t c, int64_t size,
                                int64_t *apart) {
-  int64_t channels = tensor->dims[1], b = tensor->block;
-  const float *data = tensor->data;
-  *apart = b ? b : 1;
-  if (!b) return data + (n * channels + c) * size;
-  int64_t blocks = (channels + b - 1) / b;
-  return data + (n * blocks + c / b) * size * b + c % b;
+  int64_t channels = tensor->dims[1];
+  const float *data = (const float *)tensor->data + n * channels * size;
+  *apart = tensor->last ? channels : 1;
+  return data + c * (tensor->last ? 1 : size);
 }
 
 // The input's coordinate that tap t meets at output o; -1 where it is padding or between.

@@ -214,6 +214,7 @@ bd_status bd_run_until(bd_run *run, const bd_swap *swap, int step, const bd_canc
   for (; run->at < graph->count && graph->steps[run->at]->index < step; run->at++)
     BD_TRY(run_step(run, graph->steps[run->at], err));
   run->done |= run->at == graph->count;
+  if (run->at < graph->count) bd_scratch_free(&run->scratch); // many runs may wait
   return BD_OK;
 }
 

@@ -17,6 +17,10 @@ double bd_levels_near(const bd_levels *levels, double value) {
   return levels->values[low];
 }
 
+static double near(bd_shelf shelf, int64_t column, double value) {
+  return bd_levels_near(&shelf.books[shelf.book ? shelf.book[column] : 0], value);
+}
+
 // --- what a row keeps ----------------------------------------------------------------------------
 
 typedef struct weighed {
@@ -80,7 +84,7 @@ void bd_refit_row(const bd_kept *kept, const double *r, int64_t in, double *w, d
 
 // The last row of L first: with the columns by rising H_jj, M of the falling order is L with each
 // column over its diagonal, read from the end.
-void bd_ldlq_row(const bd_kept *kept, const bd_levels *levels, double *w, double *room) {
+void bd_ldlq_row(const bd_kept *kept, bd_shelf shelf, double *w, double *room) {
   int64_t n = kept->n;
   for (int64_t k = n - 1; k >= 0; k--) {
     const double *column = kept->factor + k * n;
@@ -88,7 +92,7 @@ void bd_ldlq_row(const bd_kept *kept, const bd_levels *levels, double *w, double
     for (int64_t i = k + 1; i < n; i++)
       handed += room[i] * column[i];
     double *weight = &w[kept->columns[k]];
-    double level = bd_levels_near(levels, *weight + handed / column[k]);
+    double level = near(shelf, kept->columns[k], *weight + handed / column[k]);
     room[k] = *weight - level;
     *weight = level;
   }
@@ -103,7 +107,7 @@ BD_WIDEST static void add_scaled(double *restrict to, const double *restrict fro
 }
 
 void bd_descend_row(const double *h, const double *r, int64_t in, const bool *pruned,
-                    const bd_levels *levels, int sweeps, double *q, double *room) {
+                    bd_shelf shelf, int sweeps, double *q, double *room) {
   for (int64_t j = 0; j < in; j++)
     room[j] = -r[j];
   for (int64_t j = 0; j < in; j++)
@@ -113,7 +117,7 @@ void bd_descend_row(const double *h, const double *r, int64_t in, const bool *pr
     moved = false;
     for (int64_t j = 0; j < in; j++) {
       if (pruned && pruned[j]) continue;
-      double level = bd_levels_near(levels, q[j] - room[j] / h[j * in + j]);
+      double level = near(shelf, j, q[j] - room[j] / h[j * in + j]);
       if (level == q[j]) continue;
       add_scaled(room, h + j * in, level - q[j], in);
       q[j] = level;

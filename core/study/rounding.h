@@ -17,6 +17,12 @@ typedef struct bd_levels {
 // The nearest; of two equally near ones the upper.
 double bd_levels_near(const bd_levels *levels, double value);
 
+// The levels of a row's columns: column j takes those of books[book[j]]; book NULL: all books[0].
+typedef struct bd_shelf {
+  const bd_levels *books;
+  const uint32_t *book;
+} bd_shelf;
+
 // The columns that a row keeps, by rising H_jj (ties: the higher column first), and H restricted to
 // them, factored: L·Lᵀ.
 typedef struct bd_kept {
@@ -34,11 +40,11 @@ void bd_refit_row(const bd_kept *kept, const double *r, int64_t in, double *w, d
 // Successive rounding with feedback: LDLQ (Chee et al. 2023), the same as GPTQ (Frantar et al.
 // 2022) without its inverse. With H_SS = M D Mᵀ, M unit upper by falling H_jj:
 // q_k = nearest(w_k + Σ_{i<k} (w_i − q_i)·M_ik). w is replaced by q. room: n numbers.
-void bd_ldlq_row(const bd_kept *kept, const bd_levels *levels, double *w, double *room);
+void bd_ldlq_row(const bd_kept *kept, bd_shelf shelf, double *w, double *room);
 
 // Sweeps of q_j ← nearest(q_j − G_j/H_jj), G = Hq − r, over the columns that are not pruned, until
 // nothing moves or `sweeps` are done. room: `in` numbers.
 void bd_descend_row(const double *h, const double *r, int64_t in, const bool *pruned,
-                    const bd_levels *levels, int sweeps, double *q, double *room);
+                    bd_shelf shelf, int sweeps, double *q, double *room);
 
 #endif

@@ -19,7 +19,7 @@ static double round_float64(double value) {
   return bd_dtype_round(BD_FLOAT64, value);
 }
 
-static bd_rounding rounding_of(bd_dtype type) {
+bd_rounding bd_study_rounding(bd_dtype type) {
   switch (type) {
   case BD_FLOAT16:
     return round_float16;
@@ -57,7 +57,7 @@ bd_status bd_study_index(const bd_model *model, int layer, const bd_cancel *canc
   bd_weights weights;
   BD_TRY(bd_model_weights(model, layer, &weights, err));
   const bd_layer *about = bd_model_layer(model, layer);
-  bd_rounding round = rounding_of(about->type);
+  bd_rounding round = bd_study_rounding(about->type);
   bd_reread source = {
       .axes = bd_study_axes(about), .read = read_again, .from = model, .number = layer};
   bd_status status = bd_index_new(weights.data, weights.count, round, cancel, out, err);

@@ -9,6 +9,9 @@
 // A layer's weights seen from its channel axis; without one, as one channel.
 bd_axes bd_study_axes(const bd_layer *layer);
 
+// How a tensor of this type rounds a level, for bd_index_new.
+bd_rounding bd_study_rounding(bd_dtype type);
+
 // Reads and indexes one layer; the index can read it again while the model is open. BD_INVALID:
 // refused by the model, or NaN, Inf, no weights.
 bd_status bd_study_index(const bd_model *model, int layer, const bd_cancel *cancel, bd_index **out,

@@ -237,7 +237,7 @@ static void ldlq_is_gptq(void **state) {
       falling[i] = kept.columns[kept.n - 1 - i];
     for (int64_t i = 1; i < kept.n; i++)
       assert_true(h[falling[i] * N + falling[i]] <= h[falling[i - 1] * N + falling[i - 1]]);
-    bd_ldlq_row(&kept, &levels, q, room);
+    bd_ldlq_row(&kept, (bd_shelf){&levels, NULL}, q, room);
     textbook_gptq(h, falling, (int)kept.n, &levels, expected);
     for (int j = 0; j < N; j++) {
       assert_true(q[j] == expected[j]);
@@ -260,7 +260,7 @@ static void descent_ends_where_no_weight_gains(void **state) {
     for (int j = 0; j < N; j++)
       q[j] = bd_levels_near(&levels, w[j]);
     double before = error_of(h, q, w);
-    bd_descend_row(h, r, N, NULL, &levels, 200, q, room);
+    bd_descend_row(h, r, N, NULL, (bd_shelf){&levels, NULL}, 200, q, room);
     double after = error_of(h, q, w);
     assert_true(after <= before + 1e-12);
     for (int j = 0; j < N; j++)

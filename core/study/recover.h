@@ -1,0 +1,60 @@
+// Recovery: the accuracy that quantizing cost, won back without labels and without training, from
+// unlabelled calibration data. Layer by layer in the order in which the network runs, each repaired
+// on what the layers before it now give; at the end the divergence from the float network on the
+// calibration data decides what is kept.
+#ifndef BD_STUDY_RECOVER_H
+#define BD_STUDY_RECOVER_H
+
+#include "core/engine/data.h"
+#include "core/engine/engine.h"
+#include "core/quant/coded.h"
+#include "core/study/study.h"
+
+typedef enum bd_recovery {
+  BD_RECOVER_NONE,
+  BD_RECOVER_MATCH,      // a scale and a shift for each output channel
+  BD_RECOVER_RECONSTRUCT // prune, fit and round anew, then match
+} bd_recovery;
+enum { BD_RECOVERY_COUNT = 3, BD_CALIBRATION = 256, BD_CALIBRATION_MOST = 1024 }; // samples
+// Names and help, in their order.
+extern const bd_choice bd_recoveries[BD_RECOVERY_COUNT];
+// The one of that name, or -1.
+int bd_recovery_find(const char *name);
+
+// What became of a layer.
+typedef struct bd_recovered {
+  bd_coded *coded; // NULL: quantized as it is, or kept float
+  char *why;       // NULL, or why it was not repaired
+  bool cheap;      // pruned by the cheaper mask: its rows are too wide
+} bd_recovered;
+
+typedef struct bd_repair {
+  bd_recovery how;
+  int count; // layers
+  bd_recovered *layers;
+  int64_t samples; // that it was repaired on: fewer than were given where memory is short
+  // Divergence from the float network on them, quantized as it is and repaired: KL in nats where
+  // the first output is classes, else noise over signal of all outputs.
+  double before, after;
+  int left; // layers left alone because repairing them made it worse
+} bd_repair;
+
+typedef struct bd_recover_options {
+  int threads;   // 0: the processors at hand
+  size_t memory; // bytes for activations; 0: a quarter of the machine's
+} bd_recover_options;
+
+// studies: of every layer with its setting (study.h). BD_INVALID: the network cannot be run, or the
+// calibration data give values that are not finite (the layer is named). The same bytes for any
+// number of threads.
+bd_status bd_recover(const bd_model *model, const bd_layer_study *studies,
+                     const bd_data *calibration, bd_recovery how, const bd_recover_options *options,
+                     const bd_cancel *cancel, bd_progress progress, void *arg, bd_repair **out,
+                     bd_error *err);
+void bd_repair_free(bd_repair *repair);
+
+// Puts a layer into the swap: repaired, or quantized as it is (repair NULL: so too).
+bd_status bd_repair_set(bd_swap *swap, const bd_model *model, int layer,
+                        const bd_layer_study *study, const bd_repair *repair, bd_error *err);
+
+#endif
