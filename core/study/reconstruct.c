@@ -169,11 +169,10 @@ static bd_status prune(fitting *f, int64_t count, bd_error *err) {
 
 // --- the codebook --------------------------------------------------------------------------------
 
-static bd_status read_values(const bd_reread *source, const float **out, float **owned,
+static bd_status read_values(const bd_reread *source, size_t from, size_t count, float *out,
                              bd_error *err) {
   (void)err;
-  *out = source->from;
-  *owned = NULL;
+  memcpy(out, (const float *)source->from + from, count * sizeof *out);
   return BD_OK;
 }
 

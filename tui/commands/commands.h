@@ -21,6 +21,7 @@ bd_status bd_command_export(const bd_options *options, bd_error *err);
 typedef struct bd_work {
   bd_model *model;
   bd_layer_study *studies;
+  bd_repair *repair; // NULL: quantized as it is
 } bd_work;
 bd_status bd_work_open(const bd_options *options, bool quantize, bd_work *work, bd_error *err);
 // The same in two parts, for what else can fail in between: nothing is open where the first fails.

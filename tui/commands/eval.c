@@ -28,7 +28,8 @@ static void add_accuracy(cJSON *root, const char *key, const bd_accuracy *accura
   add_mean(object, "loss", &accuracy->loss);
 }
 
-static bd_status print_json(const bd_evaluation *e, double seconds, bd_error *err) {
+static bd_status print_json(const bd_evaluation *e, bd_recovery recovery, double seconds,
+                            bd_error *err) {
   cJSON *root = cJSON_CreateObject();
   bd_json_number(root, "samples", (double)e->samples);
   add_accuracy(root, "float", &e->real);
@@ -38,7 +39,7 @@ static bd_status print_json(const bd_evaluation *e, double seconds, bd_error *er
   bd_json_number(root, "kl", bd_mean_value(&e->kl));
   bd_json_number(root, "kl_error", bd_mean_error(&e->kl));
   bd_json_number(root, "output_sqnr_db", bd_decibel(e->signal, e->noise));
-  cJSON_AddStringToObject(root, "recover", "none");
+  cJSON_AddStringToObject(root, "recover", bd_recoveries[recovery].name);
   bd_json_number(root, "seconds", seconds);
   bd_status status = bd_json_write("-", root, err);
   cJSON_Delete(root);
@@ -90,7 +91,8 @@ static bd_status evaluate(const bd_options *options, const bd_network *network, 
   bd_bar_end(&bar);
   bd_eval_free(eval);
   BD_TRY(status);
-  return options->json ? print_json(&result, seconds, err) : print_text(&result, seconds, err);
+  return options->json ? print_json(&result, options->recover, seconds, err)
+                       : print_text(&result, seconds, err);
 }
 
 // What can be wrong with the data is found before the time is spent on quantizing.
@@ -101,6 +103,7 @@ static bd_status eval_model(const bd_options *options, bd_work *work, bd_error *
   BD_TRY(bd_network_open(options, work->model, &network, err));
   bd_status status = bd_data_labels(network.data, options->labels, &labels, err);
   if (status == BD_OK) status = bd_work_study(options, true, work, err);
+  if (status == BD_OK) status = bd_network_recover(options, &network, work, err);
   if (status == BD_OK) status = bd_network_swap(&network, work, &swap, err);
   if (status == BD_OK) status = evaluate(options, &network, swap, labels, err);
   free(labels);

@@ -29,10 +29,12 @@ static bd_status open_live(void *arg, const bd_model *model, bd_live_parts *out,
   bd_network network = {0};
   int64_t *labels = NULL;
   bd_status status = open_data(arg, model, &network, &labels, err);
-  if (status == BD_OK)
-    *out = (bd_live_parts){network.data, network.engine, labels};
-  else
-    bd_network_close(&network);
+  if (status == BD_OK) {
+    *out = (bd_live_parts){network.whole, network.engine, labels};
+    network.whole = NULL;
+    network.engine = NULL;
+  }
+  bd_network_close(&network);
   return status;
 }
 

@@ -17,7 +17,7 @@ double bd_seconds(void) {
 bool bd_options_quantize(const bd_options *options) {
   for (int i = 0; i < BD_FIELD_COUNT; i++)
     if (options->fields[i]) return true;
-  return options->config || options->layer_count;
+  return options->config || options->layer_count || options->recover != BD_RECOVER_NONE;
 }
 
 static bd_status named(bd_status status, const char *option, bd_error *err) {
@@ -95,11 +95,63 @@ static bd_status open_data(const bd_options *options, const bd_model *model, bd_
   return bd_fail(err, BD_INVALID, "%s: needs data: give --data PATH", options->command->name);
 }
 
+// --- calibration ---------------------------------------------------------------------------------
+
+static bd_status open_calibration(const bd_options *options, const bd_model *model, bd_network *out,
+                                  bd_error *err) {
+  bd_transform transform;
+  BD_TRY(read_transform(options, &transform, err));
+  bd_status status = bd_data_open(model, options->calibration, &transform, BD_CALIBRATION_MOST,
+                                  &out->calibration, err);
+  bool says_where = status == BD_OK || strstr(err->text, options->calibration);
+  return says_where ? status : named(status, options->calibration, err);
+}
+
+// The end of the data: BD_CALIBRATION samples, or half of them where they are few; whole batches.
+static bd_status split_data(const bd_options *options, bd_network *out, bd_error *err) {
+  int64_t samples = bd_data_samples(out->whole), batch = bd_data_batch(out->whole);
+  int64_t taken = samples / 2 < BD_CALIBRATION ? samples / 2 : BD_CALIBRATION;
+  int64_t first = (samples - taken + batch - 1) / batch * batch;
+  if (first >= samples)
+    return bd_fail(err, BD_INVALID,
+                   "--recover: %s has too few samples to calibrate and score on: "
+                   "give --calibration PATH",
+                   options->data ? options->data : "the data");
+  BD_TRY(bd_data_part(out->whole, first, samples - first, &out->calibration, err));
+  if (options->command->run != bd_command_eval) return BD_OK;
+  bd_data_free(out->data);
+  out->data = NULL;
+  return bd_data_part(out->whole, 0, first, &out->data, err);
+}
+
+static bd_status open_both(const bd_options *options, const bd_model *model, bd_network *out,
+                           bd_error *err) {
+  bool needed = options->recover != BD_RECOVER_NONE;
+  bool calibrates = needed && options->calibration;
+  if (options->calibration && !needed)
+    return bd_fail(err, BD_INVALID, "--calibration: is for --recover match or reconstruct");
+  bool scores = options->command->run != bd_command_quantize;
+  if (scores || options->data || !calibrates) {
+    BD_TRY(open_data(options, model, &out->whole, err));
+    BD_TRY(bd_data_part(out->whole, 0, bd_data_samples(out->whole), &out->data, err));
+  }
+  if (calibrates) return open_calibration(options, model, out, err);
+  return needed ? split_data(options, out, err) : BD_OK;
+}
+
+bd_status bd_network_data(const bd_options *options, const bd_model *model, bd_network *out,
+                          bd_error *err) {
+  *out = (bd_network){0};
+  bd_status status = open_both(options, model, out, err);
+  if (status != BD_OK) bd_network_close(out);
+  return status;
+}
+
 bd_status bd_network_open(const bd_options *options, const bd_model *model, bd_network *out,
                           bd_error *err) {
   *out = (bd_network){0};
   BD_TRY(bd_engine_supports(model, err));
-  BD_TRY(open_data(options, model, &out->data, err));
+  BD_TRY(bd_network_data(options, model, out, err));
   bd_engine_options wanted = {.memory = options->memory};
   double start = bd_seconds();
   bd_status status =
@@ -129,6 +181,8 @@ void bd_network_close(bd_network *network) {
   free(network->labels);
   bd_engine_free(network->engine);
   bd_data_free(network->data);
+  bd_data_free(network->calibration);
+  bd_data_free(network->whole);
   *network = (bd_network){0};
 }
 
@@ -137,9 +191,7 @@ bd_status bd_network_swap(const bd_network *network, const bd_work *work, bd_swa
   BD_TRY(bd_swap_new(network->engine, out, err));
   bd_status status = BD_OK;
   for (int i = 0; i < bd_model_layer_count(work->model) && status == BD_OK; i++)
-    if (work->studies[i].result)
-      status =
-          bd_eval_set(*out, work->model, i, work->studies[i].index, work->studies[i].result, err);
+    status = bd_repair_set(*out, work->model, i, &work->studies[i], work->repair, err);
   if (status == BD_OK) return BD_OK;
   bd_swap_free(*out);
   *out = NULL;

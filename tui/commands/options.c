@@ -28,8 +28,9 @@ enum {
   EXPORT = 512,
 };
 enum {
-  RUNS = RUN | EVAL,                     // those that run the network and are done
-  FEEDS = RUNS | EXPLORE | SWEEP | TUNE, // those that take data
+  RUNS = RUN | EVAL,                                // those that run the network and are done
+  REPAIRS = RUNS | QUANTIZE,                        // those that can repair what they quantized
+  FEEDS = RUNS | EXPLORE | SWEEP | TUNE | QUANTIZE, // those that take data
   SETTINGS = EXPLORE | QUANTIZE | REPORT | RUNS | TUNE | SWEEP | EXPORT,
   EVERYWHERE = SETTINGS | LAYERS | MERGE,
 };
@@ -56,6 +57,7 @@ typedef enum option_id {
   OPT_MEAN,
   OPT_STD,
   OPT_NORMALIZE,
+  OPT_CALIBRATION,
   OPT_FORMAT,
   OPT_FORMAT_VERSION,
   OPT_MEMORY,
@@ -69,6 +71,7 @@ typedef enum option_id {
   OPT_PRUNES,
   OPT_SHARD,
   OPT_RESUME,
+  OPT_RECOVER,
   OPT_HELP,
   OPT_VERSION,
 } option_id;
@@ -138,6 +141,10 @@ static const option_row rows[] = {
      "their classes: .npy, or text with one class or file,class a line", OPT_LABELS},
     {"limit", 0, "N", FEEDS, "only the first N samples", OPT_LIMIT},
     {"input", 0, "NAME=FILE", RUN, "an input's tensor as it is; may be repeated", OPT_INPUT},
+    {"recover", 0, "R", REPAIRS, "win back accuracy from unlabelled data:", OPT_RECOVER},
+    {"calibration", 0, "PATH", REPAIRS,
+     "data for --recover (default: the last 256 samples of --data, which are then not scored)",
+     OPT_CALIBRATION},
     {"scale-input", 0, "S", FEEDS, "multiply the data by S first", OPT_SCALE_INPUT},
     {"mean", 0, "A,B,…", FEEDS, "then subtract, for each channel", OPT_MEAN},
     {"std", 0, "A,B,…", FEEDS, "then divide, for each channel", OPT_STD},
@@ -278,6 +285,14 @@ static bd_status read_target(bd_options *options, int id, const char *text, bd_e
                  text);
 }
 
+static bd_status read_recovery(bd_options *options, const char *text, bd_error *err) {
+  int found = bd_recovery_find(text);
+  if (found < 0)
+    return bd_fail(err, BD_INVALID, "--recover %s: takes none, match or reconstruct", text);
+  options->recover = (bd_recovery)found;
+  return BD_OK;
+}
+
 // What is kept as text until it is needed.
 static bool take_text(bd_options *options, int id, const char *value) {
   const char **const texts[] = {
@@ -290,6 +305,7 @@ static bool take_text(bd_options *options, int id, const char *value) {
       [OPT_MEAN - OPT_CONFIG] = &options->mean,
       [OPT_STD - OPT_CONFIG] = &options->std,
       [OPT_NORMALIZE - OPT_CONFIG] = &options->normalize,
+      [OPT_CALIBRATION - OPT_CONFIG] = &options->calibration,
       [OPT_FORMAT - OPT_CONFIG] = &options->format,
       [OPT_FORMAT_VERSION - OPT_CONFIG] = &options->format_version,
       [OPT_WIDTHS - OPT_CONFIG] = &options->widths,
@@ -313,6 +329,7 @@ static bd_status take(bd_options *options, int id, const char *value, bd_error *
     return BD_OK;
   }
   if (take_text(options, id, value)) return BD_OK;
+  if (id == OPT_RECOVER) return read_recovery(options, value, err);
   switch (id) {
   case OPT_INPUT:
     options->inputs[options->input_count++] = value;
@@ -437,9 +454,14 @@ static void print_choices(const option_row *row) {
   if (row->id == OPT_FORMAT_VERSION) print_versions();
   const bd_field *field =
       row->id < OPT_FIELD + BD_FIELD_COUNT ? bd_setting_field(row->id - OPT_FIELD) : NULL;
-  if (!field || !field->choices) return;
-  for (int i = 0; i < field->choice_count; i++)
-    printf("%30s%-18s %s\n", "", field->choices[i].name, field->choices[i].help);
+  const bd_choice *choices = field ? field->choices : NULL;
+  int count = field ? field->choice_count : 0;
+  if (row->id == OPT_RECOVER) {
+    choices = bd_recoveries;
+    count = BD_RECOVERY_COUNT;
+  }
+  for (int i = 0; choices && i < count; i++)
+    printf("%30s%-18s %s\n", "", choices[i].name, choices[i].help);
 }
 
 static void print_options(int mask) {

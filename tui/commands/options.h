@@ -3,6 +3,7 @@
 #define BD_TUI_COMMANDS_OPTIONS_H
 
 #include "core/session/config.h"
+#include "core/study/recover.h"
 
 typedef struct bd_options bd_options;
 
@@ -31,6 +32,8 @@ struct bd_options {
   int input_count;
   int64_t limit; // samples; 0: all
   size_t memory; // bytes; 0: not said
+  bd_recovery recover;
+  const char *calibration; // NULL: the end of the data
   // Where the bits go.
   const char *widths, *prunes, *sensitivity, *objective;
   double target_bits, target_size, max_loss; // NaN: not given

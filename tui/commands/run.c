@@ -166,6 +166,7 @@ static bd_status run_model(const bd_options *options, bd_work *work, bd_error *e
   BD_TRY(bd_network_open(options, work->model, &network, err));
   bool quantize = bd_options_quantize(options);
   bd_status status = quantize ? bd_work_study(options, true, work, err) : BD_OK;
+  if (status == BD_OK && quantize) status = bd_network_recover(options, &network, work, err);
   if (status == BD_OK && quantize) status = bd_network_swap(&network, work, &swap, err);
   if (status == BD_OK) status = run_all(options, work->model, &network, swap, err);
   bd_swap_free(swap);

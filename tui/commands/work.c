@@ -43,6 +43,7 @@ bd_status bd_work_open(const bd_options *options, bool quantize, bd_work *work, 
 
 void bd_work_close(bd_work *work) {
   if (work->model) bd_study_free(work->studies, bd_model_layer_count(work->model));
+  bd_repair_free(work->repair);
   bd_model_close(work->model);
   *work = (bd_work){0};
 }

@@ -1,0 +1,59 @@
+// --recover: repairing, and what is said of it.
+#include "core/base/text.h"
+#include "tui/commands/network.h"
+#include "tui/commands/progress.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// The layers whose reason is this one, on one line.
+static void say_layers(const bd_work *work, const char *why) {
+  int count = 0;
+  for (int i = 0; i < work->repair->count; i++) {
+    const char *own = work->repair->layers[i].why;
+    if (!own || strcmp(own, why) != 0) continue;
+    char name[256];
+    bd_text_escape(name, sizeof name, bd_model_layer(work->model, i)->tensor);
+    fprintf(stderr, "%s%s", count++ ? ", " : "bitdial: ", name);
+  }
+  fprintf(stderr, ": %s\n", why);
+}
+
+static bool said_before(const bd_repair *repair, int layer) {
+  for (int i = 0; i < layer; i++)
+    if (repair->layers[i].why && strcmp(repair->layers[i].why, repair->layers[layer].why) == 0)
+      return true;
+  return false;
+}
+
+static void say(const bd_options *options, const bd_network *network, const bd_work *work) {
+  const bd_repair *repair = work->repair;
+  int64_t given = bd_data_samples(network->calibration);
+  bool scored = network->data && bd_data_samples(network->data) == bd_data_samples(network->whole);
+  fprintf(stderr, "bitdial: %s: calibrated on %s%lld samples of %s%s: divergence %.4g -> %.4g\n",
+          bd_recoveries[repair->how].name, options->calibration ? "" : "the last ",
+          (long long)repair->samples, options->calibration ? options->calibration : options->data,
+          options->calibration || scored || !network->data ? "" : ", which are not scored",
+          repair->before, repair->after);
+  if (repair->samples < given)
+    fprintf(stderr, "bitdial: memory has room for %lld of %lld calibration samples\n",
+            (long long)repair->samples, (long long)given);
+  for (int i = 0; i < repair->count; i++)
+    if (repair->layers[i].why && !said_before(repair, i)) say_layers(work, repair->layers[i].why);
+  for (int i = 0; i < repair->count; i++)
+    if (repair->layers[i].cheap && repair->layers[i].coded)
+      fprintf(stderr, "bitdial: %s: too wide for the exact mask, pruned by the cheaper one\n",
+              bd_model_layer(work->model, i)->tensor);
+}
+
+bd_status bd_network_recover(const bd_options *options, const bd_network *network, bd_work *work,
+                             bd_error *err) {
+  if (options->recover == BD_RECOVER_NONE) return BD_OK;
+  bd_recover_options wanted = {.threads = options->threads, .memory = options->memory / 2};
+  bd_bar bar = bd_bar_start("layers repaired");
+  bd_status status = bd_recover(work->model, work->studies, network->calibration, options->recover,
+                                &wanted, bd_interrupt(), bd_bar_show, &bar, &work->repair, err);
+  bd_bar_end(&bar);
+  if (status == BD_OK) say(options, network, work);
+  return status;
+}
