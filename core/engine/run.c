@@ -190,10 +190,7 @@ static bd_status run_onwards(bd_run *run, const bd_swap *swap, int from, const b
 
 bd_status bd_run_all(bd_run *run, const bd_swap *swap, const bd_tensor *inputs,
                      const bd_cancel *cancel, bd_error *err) {
-  const bd_block *graph = &run->engine->main;
-  run->sound = 0;
-  for (int i = 0; i < graph->input_count; i++)
-    BD_TRY(take_input(run, &inputs[i], graph->inputs[i], err));
+  BD_TRY(bd_run_begin(run, inputs, err));
   return run_onwards(run, swap, 0, cancel, err);
 }
 
