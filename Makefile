@@ -143,7 +143,7 @@ test: $(BUILD)/.test-deps all unit $(if $(SANITIZED),sanitized)
 	@BUILD='$(BUILD)$(if $(SANITIZED), $(BUILD)/sanitize)' /usr/bin/python3 tests/run.py
 sanitize: sanitized
 	@BUILD=$(BUILD)/sanitize /usr/bin/python3 tests/run.py
-sanitized:
+sanitized: $(BUILD)/.test-deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitize CFLAGS='-O1 -g -fno-omit-frame-pointer' \
 	  SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' SANITIZED= $(BUILD)/sanitize/.test-deps all unit
 # Those that run networks are left out: oneDNN writes machine code that valgrind cannot follow.
