@@ -59,7 +59,7 @@ say = $(if $(V),,@echo '  $(1)')
 
 # Objects on the way to a program stay, and the tests have the last word.
 .SECONDARY:
-.PHONY: all run install test bench format sanitize sanitized valgrind tsan tsan-run fuzz fuzz-run pictures goldens clean deps test-deps unit
+.PHONY: all run install test bench format sanitize sanitized valgrind tsan tsan-run fuzz fuzz-run thorough pictures goldens clean deps test-deps unit
 all: $(BUILD)/bitdial
 
 # --- packages -----------------------------------------------------------------------------------
@@ -146,6 +146,10 @@ sanitize: sanitized
 sanitized: $(BUILD)/.test-deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitize CFLAGS='-O1 -g -fno-omit-frame-pointer' \
 	  SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' SANITIZED= $(BUILD)/sanitize/.test-deps all unit
+# What takes minutes: 500 random graphs against ONNX Runtime, 5,000 damaged ones under sanitizers.
+thorough: $(BUILD)/.test-deps all sanitized
+	@BUILD=$(BUILD) BITDIAL_GRAPHS=500 /usr/bin/python3 tests/conformance/engine_random_test.py
+	@BITDIAL_MUTATIONS=5000 $(BUILD)/sanitize/tests/unit/engine_mutation_test
 # Those that run networks are left out: oneDNN writes machine code that valgrind cannot follow.
 valgrind: $(UNIT_BIN)
 	$(call install,$(VALGRIND_PACKAGES))

@@ -1,6 +1,7 @@
-// Damaged graphs: a line of explanation or a result, never a crash. Models of ONNX's own tests and
-// the sample are changed at random, opened, compiled and run on zeros, with a small ceiling.
-// BITDIAL_MUTATIONS says how many, BITDIAL_SEED which; what breaks is left in build/
+// Damaged graphs: a line of explanation or a result, never a crash. Models of ONNX's own tests, the
+// sample and real networks (where they are) are changed at random, opened, compiled and run on
+// zeros, with a small ceiling. BITDIAL_MUTATIONS says how many, BITDIAL_SEED which; what breaks is
+// left in build/
 #include "core/base/rng.h"
 #include "core/engine/engine.h"
 
@@ -16,13 +17,21 @@
 
 #include <cmocka.h>
 
-enum { USUAL = 1500, MODEL_MAX = 1 << 20, CEILING = 64 << 20, PATIENCE = 500 /* ms */ };
+enum { USUAL = 1500, MODEL_MAX = 4 << 20, CEILING = 64 << 20, PATIENCE = 500 /* ms */ };
+enum { NODES = 64 << 10 }; // bytes in front of a large model, before its weights
 
-static const char *const patterns[] = {
+// Small graphs, each of one or few operators; and whole networks.
+static const char *const small[] = {
     "/usr/share/libonnx-testdata/data/node/*/model.onnx",
     "/usr/share/libonnx-testdata/data/simple/*/model.onnx",
     "/usr/share/libonnx-testdata/data/pytorch-converted/*/model.onnx",
+    NULL,
+};
+static const char *const whole[] = {
     "samples/fashion.onnx",
+    "../shared/models/*.onnx",
+    "../shared/models/light/*.onnx",
+    NULL,
 };
 
 static size_t read_model(const char *path, unsigned char *out) {
@@ -35,6 +44,7 @@ static size_t read_model(const char *path, unsigned char *out) {
 static void change(bd_rng *rng, unsigned char *data, size_t size) {
   static const unsigned char telling[] = {0, 1, 2, 3, 4, 5, 7, 8, 16, 127, 128, 255};
   size_t changes = 1 + bd_rng_next(rng) % 4;
+  if (size > NODES && bd_rng_next(rng) % 4) size = NODES;
   for (size_t i = 0; i < changes; i++) {
     unsigned char *at = data + bd_rng_next(rng) % size;
     switch (bd_rng_next(rng) % 3) {
@@ -137,21 +147,28 @@ static void write_model(const char *path, const unsigned char *data, size_t size
   fclose(file);
 }
 
+static glob_t find(const char *const *patterns) {
+  glob_t found = {0};
+  for (int i = 0; patterns[i]; i++)
+    glob(patterns[i], i ? GLOB_APPEND : 0, NULL, &found);
+  return found;
+}
+
 static void test_damaged_graphs(void **state) {
   (void)state;
   const char *said = getenv("BITDIAL_MUTATIONS");
   int count = said ? atoi(said) : USUAL;
-  glob_t found = {0};
-  for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
-    glob(patterns[i], i ? GLOB_APPEND : 0, NULL, &found);
-  assert_true(found.gl_pathc > 0);
+  glob_t graphs = find(small), networks = find(whole);
+  assert_true(networks.gl_pathc > 0);
   unsigned char *data = malloc(MODEL_MAX);
   const char *seed = getenv("BITDIAL_SEED");
   bd_rng rng = bd_rng_seed(seed ? (uint64_t)atoll(seed) : 11, 0);
   char path[64];
   snprintf(path, sizeof path, "build/mutation.%d.onnx", (int)getpid());
   for (int i = 0; i < count; i++) {
-    const char *source = found.gl_pathv[bd_rng_next(&rng) % found.gl_pathc];
+    bool is_whole = graphs.gl_pathc == 0 || bd_rng_next(&rng) % 16 == 0;
+    const glob_t *found = is_whole ? &networks : &graphs;
+    const char *source = found->gl_pathv[bd_rng_next(&rng) % found->gl_pathc];
     size_t size = read_model(source, data);
     if (size == 0) continue;
     change(&rng, data, size);
@@ -160,7 +177,8 @@ static void test_damaged_graphs(void **state) {
   }
   remove(path);
   free(data);
-  globfree(&found);
+  globfree(&graphs);
+  globfree(&networks);
 }
 
 int main(void) {
