@@ -200,14 +200,24 @@ static inline __attribute__((always_inline)) size_t block_below(const float *blo
   return (size_t)below;
 }
 
-BD_WIDEST static size_t below(const bd_index *index, float x) {
+// The block in which the count of values below x ends.
+static inline __attribute__((always_inline)) size_t block_of(const bd_index *index, float x) {
   size_t place = 0;
   for (int tier = index->tier_count - 1; tier > 0; tier--) {
     size_t count = block_below(index->tiers[tier] + place * BD_BLOCK, x);
     if (count == 0) return 0; // only before the very first value
     place = place * BD_BLOCK + count - 1;
   }
-  return place * BD_BLOCK + block_below(index->values + place * BD_BLOCK, x);
+  return place;
+}
+
+BD_WIDEST static size_t below(const bd_index *index, float x) {
+  size_t block = block_of(index, x);
+  return block * BD_BLOCK + block_below(index->values + block * BD_BLOCK, x);
+}
+
+BD_WIDEST void bd_index_fetch(const bd_index *index, double x) {
+  bd_index_fetch_block(index, block_of(index, (float)x));
 }
 
 size_t bd_index_before(const bd_index *index, double x) {

@@ -20,6 +20,15 @@ struct bd_index {
   bd_reread reread; // read NULL: none
 };
 
+// Fetches into the cache what a search for x and the sums there will look at.
+void bd_index_fetch(const bd_index *index, double x);
+// The same of a block's values and of the sums before it.
+static inline void bd_index_fetch_block(const bd_index *index, size_t block) {
+  __builtin_prefetch(index->values + block * BD_BLOCK);
+  __builtin_prefetch(index->values + block * BD_BLOCK + BD_BLOCK / 2);
+  __builtin_prefetch(&index->prefix[block]);
+}
+
 // The sums before a place, 0..count: O(1).
 bd_prefix bd_index_prefix(const bd_index *index, size_t place);
 

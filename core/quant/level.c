@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { AHEAD = 8 }; // places that are fetched while earlier ones are worked on
+
 static const double UNEVEN = 0.1; // of a span's range
 
 size_t bd_spans_of(const bd_clusters *clusters, bd_span *spans) {
@@ -53,6 +55,8 @@ static void add_uneven(const bd_survivors *survivors, bd_level *level, bd_span s
   double low = bd_survivors_value(survivors, span.from);
   double width = bd_survivors_value(survivors, span.to - 1) - low;
   while (by_count < half || by_value < half) {
+    if (by_count + AHEAD < half)
+      bd_survivors_fetch(survivors, span.from + size * (by_count + AHEAD) / half);
     size_t counted = by_count < half ? span.from + size * by_count / half : span.to;
     double value = low + width * (double)by_value / (double)half;
     size_t valued = by_value < half ? bd_survivors_before(survivors, value) : span.to;
@@ -71,6 +75,8 @@ static void add_span(const bd_survivors *survivors, bd_level *level, bd_span spa
   add_inner(survivors, level, span, span.from, bucket);
   if (is_even(survivors, span))
     for (size_t i = 1; i < pieces; i++) {
+      if (i + AHEAD < pieces)
+        bd_survivors_fetch(survivors, span.from + size * (i + AHEAD) / pieces);
       size_t place = bd_links_snap(survivors, span.from + size * i / pieces);
       add_inner(survivors, level, span, place, bucket);
     }

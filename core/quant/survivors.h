@@ -26,6 +26,11 @@ size_t bd_survivors_before(const bd_survivors *survivors, double x);
 size_t bd_survivors_next(const bd_survivors *survivors, size_t place);
 // The sums before a place, 0..count.
 bd_prefix bd_survivors_prefix(const bd_survivors *survivors, size_t place);
+// Fetches into the cache what the value and the sums at a place, 0..count, are made of.
+static inline void bd_survivors_fetch(const bd_survivors *survivors, size_t place) {
+  size_t sorted = place < survivors->hole.from ? place : place + survivors->gap;
+  bd_index_fetch_block(survivors->index, sorted / BD_BLOCK);
+}
 // The places [from, to) hold one value only (or none).
 bool bd_survivors_same(const bd_survivors *survivors, size_t from, size_t to);
 
