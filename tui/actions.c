@@ -13,6 +13,7 @@
 #include "tui/prompt.h"
 #include "tui/rescue.h"
 #include "tui/script.h"
+#include "tui/spend.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +109,10 @@ static bd_status lock(bd_ui *ui, const char *argument, bd_error *err) {
 static bd_status form(bd_ui *ui, const char *argument, bd_error *err) {
   (void)argument;
   return bd_form_open(ui, err);
+}
+
+static bd_status allocate(bd_ui *ui, const char *argument, bd_error *err) {
+  return given(argument) ? bd_spend_now(ui, argument, err) : bd_spend_open(ui, err);
 }
 
 static bd_status undo(bd_ui *ui, const char *argument, bd_error *err) {
@@ -371,6 +376,7 @@ static bd_status (*const actions[BD_DO_COUNT])(bd_ui *ui, const char *argument, 
     [BD_DO_SET] = set,
     [BD_DO_LOCK] = lock,
     [BD_DO_FORM] = form,
+    [BD_DO_ALLOCATE] = allocate,
     [BD_DO_UNDO] = undo,
     [BD_DO_REDO] = redo,
     [BD_DO_MARK] = mark,

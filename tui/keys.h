@@ -26,6 +26,8 @@
   X(MARK, "mark", "<space>", "mark", NULL, "mark the layer: edits go to all marked ones")          \
   X(FIND, "find", "/", "find", "TEXT", "the next layer that has a text in its name")               \
   X(REDO, "redo", "<c-r>", "redo", NULL, "do again what was undone")                               \
+  X(ALLOCATE, "allocate", "a", "allocate", "BITS|SIZE",                                            \
+    "give each layer the bits that serve it best within a budget")                                 \
   X(FILTER, "filter", "f", "filter", "TEXT", "show only layers that have a text; none: all")       \
   X(INIT, "init", "i", "init", "NAME", "the next init, or the one that is named")                  \
   X(COMMAND, "command", ":", "command", NULL, "type a command: Tab completes, Up recalls")         \

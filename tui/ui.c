@@ -129,6 +129,8 @@ static bd_status run_binding(bd_ui *ui, bd_binding row, const char *argument, bd
     return bd_fail(err, BD_INVALID, "%s takes nothing after its name", row.command->name);
   }
   ui->classes[row.panel]->command(ui->views[row.panel], &ui->desk, row.command->id);
+  if (ui->desk.to_table) bd_ui_focus(ui, 0);
+  ui->desk.to_table = false;
   return BD_OK;
 }
 

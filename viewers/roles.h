@@ -33,7 +33,14 @@
   X(RAMP5, "ramp5", '5')                                                                           \
   X(RAMP6, "ramp6", '6')                                                                           \
   X(RAMP7, "ramp7", '7')                                                                           \
-  X(RAMP8, "ramp8", '8')
+  X(RAMP8, "ramp8", '8')                                                                           \
+  X(HEAT0, "heat0", 'i') /* the map's cells, from no loss to the greatest */                       \
+  X(HEAT1, "heat1", 'j')                                                                           \
+  X(HEAT2, "heat2", 'n')                                                                           \
+  X(HEAT3, "heat3", 'o')                                                                           \
+  X(HEAT4, "heat4", 'q')                                                                           \
+  X(HEAT5, "heat5", 'r')                                                                           \
+  X(HEAT6, "heat6", 'u')
 
 typedef enum bd_role {
 #define BD_ROLE_SYMBOL(symbol, name, letter) BD_ROLE_##symbol,

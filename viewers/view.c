@@ -6,12 +6,13 @@
 #include "viewers/error.h"
 #include "viewers/histogram.h"
 #include "viewers/layers.h"
+#include "viewers/sensitivity.h"
 
 #include <stdarg.h>
 
-static const bd_view_class *const views[] = {&bd_layers_view,   &bd_histogram_view,
-                                             &bd_error_view,    &bd_convergence_view,
-                                             &bd_codebook_view, &bd_channels_view};
+static const bd_view_class *const views[] = {
+    &bd_layers_view,   &bd_histogram_view, &bd_error_view,      &bd_convergence_view,
+    &bd_codebook_view, &bd_channels_view,  &bd_sensitivity_view};
 enum { VIEWS = sizeof views / sizeof *views };
 
 const bd_view_class *bd_view_at(int index) {

@@ -18,6 +18,7 @@ typedef struct bd_desk {
   char filter[128];  // only layers that match it are in the table (viewers/match.h); "" all
   char message[512]; // what the last key did; the footer shows it. "" none
   bool failed;       // the message is an error
+  bool to_table;     // a view asks: the keys go to the layer table
 } bd_desk;
 
 // Sets the message (one line; kept until the next).

@@ -1,7 +1,10 @@
 #include "core/base/text.h"
 
+#include <ctype.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { NAME_MAX_COMPARED = 256 };
@@ -176,4 +179,18 @@ int bd_text_distance(const char *a, const char *b) {
     }
   }
   return row[width];
+}
+
+double bd_text_size(const char *text) {
+  static const char units[] = "KMGT";
+  char *end;
+  double value = strtod(text, &end);
+  const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+  if (unit) {
+    value *= (double)(1LL << 10 * (unit - units + 1));
+    end++;
+  }
+  if (*end == 'i') end++;
+  if (*end == 'B' || *end == 'b') end++;
+  return *end || end == text ? NAN : value;
 }

@@ -28,6 +28,9 @@ int bd_utf8_encode(uint32_t code, char out[5]);
 // "421.6 KiB", "9.0 MiB", "812 B": binary units, one decimal.
 char *bd_text_bytes(char *out, size_t size, double bytes);
 
+// "4096", "500M", "1.5GiB": bytes, with binary units whether they say so or not. NaN for others.
+double bd_text_size(const char *text);
+
 // "107,930"
 char *bd_text_count(char *out, size_t size, int64_t count);
 

@@ -9,7 +9,12 @@
 
 enum { BD_METHODS_MAX = 8, BD_INITS_MAX = 8, BD_SPREAD_SEEDS = 20 };
 
-typedef enum bd_want { BD_WANT_METHODS = 1, BD_WANT_SPREAD = 2, BD_WANT_CHANNELS = 4 } bd_want;
+typedef enum bd_want {
+  BD_WANT_METHODS = 1,
+  BD_WANT_SPREAD = 2,
+  BD_WANT_CHANNELS = 4,
+  BD_WANT_CURVES = 8 // of every layer (bd_layer_state), before the proofs of the others
+} bd_want;
 
 typedef struct bd_insight {
   int layer; // -1: none is in hand

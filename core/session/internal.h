@@ -30,7 +30,7 @@ typedef struct bd_delivery {
   bd_error error;
   bd_index *index;   // BD_STAGE_INDEX
   bd_result *result; // BD_STAGE_QUICK, BD_STAGE_PROOF
-  double curve[BD_BITS_MAX + 1], curve_prune;
+  double curve[BD_BITS_MAX + 1], curve_prune, curve_bytes[BD_BITS_MAX + 1];
   int part;     // BD_STAGE_INSIGHT
   double bound; // BD_STAGE_BOUND
   double values[BD_SPREAD_SEEDS];

@@ -36,6 +36,7 @@ static void compute_curve(const order *o, bd_delivery *out, const bd_cancel *can
     out->status = bd_quantize(o->index, &setting, effort, cancel, &result, &out->error);
     if (out->status != BD_OK) return;
     out->curve[setting.bits] = result->sqnr_db;
+    out->curve_bytes[setting.bits] = result->bytes;
     out->curve_prune = result->sse_prune > 0
                            ? 10 * log10(bd_index_stats(o->index)->energy / result->sse_prune)
                            : INFINITY;
@@ -153,7 +154,9 @@ static bool pick_all(bd_session *session, bd_stage from, bd_stage to, pick *out)
 
 static bool pick_rest(bd_session *session, pick *out) {
   int first = session->first, last = session->last;
+  bool curves = (session->wants & BD_WANT_CURVES) != 0; // of all layers, before proofs
   return pick_all(session, BD_STAGE_INDEX, BD_STAGE_QUICK, out) ||
+         (curves && pick_all(session, BD_STAGE_CURVE, BD_STAGE_CURVE, out)) ||
          pick_in(session, first, last, BD_STAGE_PROOF, BD_STAGE_CURVE, out) ||
          pick_all(session, BD_STAGE_PROOF, BD_STAGE_CURVE, out);
 }
@@ -258,7 +261,7 @@ void bd_jobs_changed(bd_session *session, int layer, bool curve_changed) {
     slot->curve_generation++;
     slot->curve_done = false;
     for (int bits = 0; bits <= BD_BITS_MAX; bits++)
-      state->curve[bits] = NAN;
+      state->curve[bits] = state->curve_bytes[bits] = NAN;
     state->curve_prune = NAN;
   }
   if (slot->busy && slot->stage != BD_STAGE_INDEX) bd_pool_cancel(session->pool, slot->ticket);
@@ -308,6 +311,7 @@ static void take_curve(bd_session *session, const bd_delivery *delivery) {
   session->short_of_memory |= delivery->status != BD_OK;
   if (delivery->status != BD_OK) return;
   memcpy(state->curve, delivery->curve, sizeof state->curve);
+  memcpy(state->curve_bytes, delivery->curve_bytes, sizeof state->curve_bytes);
   state->curve[0] = NAN;
   state->curve_prune = delivery->curve_prune;
 }

@@ -22,7 +22,7 @@ static void reset_states(bd_session *session, const bd_dial *dials) {
     state->stale = !state->refused;
     state->curve_prune = NAN;
     for (int bits = 0; bits <= BD_BITS_MAX; bits++)
-      state->curve[bits] = NAN;
+      state->curve[bits] = state->curve_bytes[bits] = NAN;
   }
 }
 

@@ -29,6 +29,7 @@ typedef struct bd_layer_state {
   // pruning alone would leave.
   double curve[BD_BITS_MAX + 1];
   double curve_prune;
+  double curve_bytes[BD_BITS_MAX + 1]; // what the layer would take; NaN until known
 } bd_layer_state;
 
 // Takes over the model, also where it fails. dials: one a layer to start with (copied), NULL for

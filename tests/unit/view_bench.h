@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { TABLE, HISTOGRAM, ERROR, CONVERGENCE, CODEBOOK, CHANNELS, PANELS };
+enum { TABLE, HISTOGRAM, ERROR, CONVERGENCE, CODEBOOK, CHANNELS, SENSITIVITY, PANELS };
 
 typedef struct bench {
   bd_desk desk;

@@ -57,7 +57,7 @@ static void test_what_is_not_shown_is_named(void **unused) {
     bd_ui_focus(ui, panel);
     check_names(ui, 80, 24);
     check_names(ui, 80, 40);
-    check_names(ui, 100, 30);
+    check_names(ui, 120, 30);
     check_names(ui, 120, 40);
     check_names(ui, 200, 60);
   }

@@ -4,7 +4,6 @@
 #include "core/export/format.h"
 #include "core/study/sensitivity.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -243,23 +242,8 @@ static bd_status read_limit(bd_options *options, const char *text, bd_error *err
   return BD_OK;
 }
 
-// "4096", "500M", "1.5GiB": bytes, with binary units whether they say so or not. NaN for others.
-static double read_size(const char *text) {
-  static const char units[] = "KMGT";
-  char *end;
-  double value = strtod(text, &end);
-  const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
-  if (unit) {
-    value *= (double)(1LL << 10 * (unit - units + 1));
-    end++;
-  }
-  if (*end == 'i') end++;
-  if (*end == 'B' || *end == 'b') end++;
-  return *end || end == text ? NAN : value;
-}
-
 static bd_status read_memory(bd_options *options, const char *text, bd_error *err) {
-  double value = read_size(text);
+  double value = bd_text_size(text);
   if (!(value >= 1 << 20) || value > 1e15)
     return bd_fail(err, BD_INVALID, "--memory %s: takes a size from 1M, as in 500M or 2GiB", text);
   options->memory = (size_t)value;
@@ -268,7 +252,7 @@ static bd_status read_memory(bd_options *options, const char *text, bd_error *er
 
 static bd_status read_target(bd_options *options, int id, const char *text, bd_error *err) {
   if (id == OPT_TARGET_SIZE) {
-    options->target_size = read_size(text);
+    options->target_size = bd_text_size(text);
     if (options->target_size > 0 && options->target_size < 1e15) return BD_OK;
     return bd_fail(err, BD_INVALID, "--target-size %s: takes a size, as in 40KiB or 1.5MiB", text);
   }

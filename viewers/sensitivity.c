@@ -1,0 +1,259 @@
+#include "viewers/sensitivity.h"
+
+#include "viewers/shared.h"
+#include "viewers/show.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// A cell: a column for the sign of the width that the layer has, two for its number.
+enum { CELL = 3, CELLS = CELL * BD_BITS_MAX, NAME_LEAST = 8, HEATS = 7 };
+
+struct bd_view {
+  int sort;     // 0: in the model's order; else by what the layers cost at so many bits
+  bool reverse; // the least first
+  int *order;   // layers as they are shown. Owned.
+  int count, top, rows;
+};
+
+enum { UP, DOWN, PAGE_UP, PAGE_DOWN, SORT_NEXT, SORT_PREVIOUS, REVERSE, JUMP };
+
+static const bd_command commands[] = {
+    {"row-up", "<up> k", NULL, "the layer above in the map", UP},
+    {"row-down", "<down> j", NULL, "the layer below in the map", DOWN},
+    {"rows-up", "<pgup> <c-u>", NULL, "a page up in the map", PAGE_UP},
+    {"rows-down", "<pgdn> <c-d>", NULL, "a page down in the map", PAGE_DOWN},
+    {"map-sort-next", ">", "sort", "sort the map by the next bit width", SORT_NEXT},
+    {"map-sort-previous", "<", NULL, "sort the map by the bit width before", SORT_PREVIOUS},
+    {"map-reverse", "S", NULL, "turn the order of the map around", REVERSE},
+    {"jump", "<enter>", "to table", "go to the layer in the table", JUMP},
+};
+
+static bd_view *open_map(void) {
+  return calloc(1, sizeof(bd_view));
+}
+
+static void close_map(bd_view *view) {
+  if (!view) return;
+  free(view->order);
+  free(view);
+}
+
+// --- order ---------------------------------------------------------------------------------------
+
+typedef struct place {
+  double sqnr;
+  int layer;
+} place;
+
+// Least SQNR first; what is not known yet stands at the end.
+static int by_sqnr(const void *a, const void *b) {
+  const place *x = a, *y = b;
+  bool known = !isnan(x->sqnr), other = !isnan(y->sqnr);
+  if (known != other) return known ? -1 : 1;
+  if (known && x->sqnr != y->sqnr) return x->sqnr < y->sqnr ? -1 : 1;
+  return x->layer - y->layer;
+}
+
+static void sort_layers(bd_view *view, const bd_session *session) {
+  place *places = calloc((size_t)view->count + 1, sizeof *places);
+  for (int i = 0; places && i < view->count; i++) {
+    const bd_layer_state *state = bd_session_layer(session, i);
+    double sqnr = view->sort && !state->refused ? state->curve[view->sort] : NAN;
+    places[i] = (place){view->reverse ? -sqnr : sqnr, i};
+  }
+  if (places) qsort(places, (size_t)view->count, sizeof *places, by_sqnr);
+  for (int i = 0; i < view->count; i++)
+    view->order[i] = places ? places[i].layer : i;
+  free(places);
+}
+
+static bool update(bd_view *view, const bd_session *session) {
+  int count = bd_session_count(session);
+  if (view->count != count || !view->order) {
+    free(view->order);
+    view->order = calloc((size_t)count + 1, sizeof *view->order);
+    view->count = view->order ? count : 0;
+  }
+  if (view->order) sort_layers(view, session);
+  return view->count > 0;
+}
+
+static int place_of(const bd_view *view, int layer) {
+  for (int i = 0; i < view->count; i++)
+    if (view->order[i] == layer) return i;
+  return 0;
+}
+
+// --- drawing -------------------------------------------------------------------------------------
+
+// 0: no loss to speak of (40 dB and more); 6: nothing of the signal is left.
+static int heat_of(double db) {
+  double heat = ceil((40 - db) / 40 * (HEATS - 1));
+  return heat < 0 ? 0 : heat >= HEATS ? HEATS - 1 : (int)heat;
+}
+
+static void draw_cell(const bd_layer_state *state, int bits, bd_area area, int at, int row) {
+  double db = state->curve[bits];
+  char text[8] = "··";
+  bool here = state->dial.setting.bits == bits;
+  int heat = isnan(db) ? -1 : heat_of(db);
+  if (isinf(db))
+    snprintf(text, sizeof text, "==");
+  else if (heat >= 0)
+    snprintf(text, sizeof text, "%2.0f", fmin(fmax(db, 0), 99));
+  bd_role role = heat < 0 ? BD_ROLE_DIM : (bd_role)(BD_ROLE_HEAT0 + heat);
+  bd_print(area, at + 1, row, role, text);
+  if (here)
+    bd_put(area, at, row, bd_glyph_sign(area.canvas, BD_SIGN_CURSOR), BD_ROLE_CHANGED);
+  else if (bd_canvas_ascii(area.canvas) && heat > 0)
+    bd_put(area, at, row, bd_glyph_shade(area.canvas, (heat + 1) / 2), BD_ROLE_DIM);
+}
+
+static void draw_layer(const bd_desk *desk, int layer, int names, bd_area area, int row) {
+  const bd_layer *about = bd_model_layer(bd_session_model(desk->session), layer);
+  const bd_layer_state *state = bd_session_layer(desk->session, layer);
+  char name[512], brief[512];
+  bd_show_name(name, sizeof name, about->tensor, bd_canvas_ascii(area.canvas));
+  bd_print(area, 1, row, state->refused ? BD_ROLE_DIM : BD_ROLE_TEXT,
+           bd_show_short(brief, sizeof brief, name, names - 2));
+  if (layer == desk->layer) {
+    bd_put(area, 0, row, bd_glyph_sign(area.canvas, BD_SIGN_CURSOR), BD_ROLE_CURSOR);
+    bd_tint(area, 0, row, names - 1, BD_ROLE_CURSOR);
+  }
+  if (state->refused) {
+    bd_print_start(area, names, row, BD_ROLE_DIM, "cannot be quantized");
+    return;
+  }
+  for (int bits = 1; bits <= BD_BITS_MAX; bits++)
+    draw_cell(state, bits, area, names + CELL * (bits - 1), row);
+}
+
+static void draw_head(const bd_view *view, int names, bd_area area) {
+  bd_tint(area, 0, 0, area.columns, BD_ROLE_HEADER);
+  bd_print(area, 1, 0, BD_ROLE_HEADER, names > 14 ? "dB at bits" : "bits");
+  for (int bits = 1; bits <= BD_BITS_MAX; bits++) {
+    int at = names + CELL * (bits - 1);
+    bd_printf(area, at + 2, 0, BD_ROLE_HEADER, "%d", bits);
+    if (bits == view->sort)
+      bd_put(area, at + 1, 0, bd_glyph_sign(area.canvas, view->reverse ? BD_SIGN_DOWN : BD_SIGN_UP),
+             BD_ROLE_HEADER);
+  }
+}
+
+// The longest name, as far as there is room beside the cells.
+static int name_columns(const bd_desk *desk, bd_area area) {
+  int longest = NAME_LEAST;
+  char name[512];
+  for (int i = 0; i < bd_session_count(desk->session); i++) {
+    const bd_layer *about = bd_model_layer(bd_session_model(desk->session), i);
+    int length = bd_show_columns(
+        bd_show_name(name, sizeof name, about->tensor, bd_canvas_ascii(area.canvas)));
+    if (length > longest) longest = length;
+  }
+  int room = area.columns - CELLS - 1;
+  if (room < NAME_LEAST) room = NAME_LEAST;
+  return longest + 3 < room ? longest + 3 : room;
+}
+
+static void draw(bd_view *view, const bd_desk *desk, bd_area area, bool focused) {
+  (void)focused;
+  view->rows = area.rows - 1;
+  if (area.columns <= 0 || view->rows <= 0) return;
+  if (!update(view, desk->session)) {
+    bd_draw_nothing(desk, area);
+    return;
+  }
+  int names = name_columns(desk, area), at = place_of(view, desk->layer);
+  if (at < view->top) view->top = at;
+  if (at >= view->top + view->rows) view->top = at - view->rows + 1;
+  if (view->top > view->count - view->rows) view->top = view->count - view->rows;
+  if (view->top < 0) view->top = 0;
+  draw_head(view, names, area);
+  for (int i = 0; i < view->rows && view->top + i < view->count; i++)
+    draw_layer(desk, view->order[view->top + i], names, area, 1 + i);
+}
+
+static void title(bd_view *view, const bd_desk *desk, bool ascii, int columns, char *out,
+                  size_t size) {
+  (void)ascii;
+  int known = 0, all = 0;
+  for (int i = 0; i < bd_session_count(desk->session); i++) {
+    const bd_layer_state *state = bd_session_layer(desk->session, i);
+    all += !state->refused;
+    known += !state->refused && !isnan(state->curve[BD_BITS_MAX]);
+  }
+  if (known < all)
+    snprintf(out, size, "%d of %d layers", known, all);
+  else if (view->sort)
+    snprintf(out, size, "sorted by %d bits", view->sort);
+  else
+    snprintf(out, size, columns >= 34 ? "SQNR of the weights, every layer" : "SQNR");
+}
+
+static unsigned wants(int columns, int rows) {
+  return columns > CELLS && rows > 1 ? BD_WANT_CURVES : 0;
+}
+
+// --- keys ----------------------------------------------------------------------------------------
+
+static void move_to(const bd_view *view, bd_desk *desk, int at) {
+  if (at >= view->count) at = view->count - 1;
+  if (view->count) desk->layer = view->order[at < 0 ? 0 : at];
+}
+
+static void command(bd_view *view, bd_desk *desk, int id) {
+  update(view, desk->session);
+  int at = place_of(view, desk->layer), page = view->rows > 1 ? view->rows : 1;
+  const int steps[] = {[UP] = -1, [DOWN] = 1, [PAGE_UP] = -page, [PAGE_DOWN] = page};
+  if (id <= PAGE_DOWN) move_to(view, desk, at + steps[id]);
+  if (id == SORT_NEXT) view->sort = (view->sort + 1) % (BD_BITS_MAX + 1);
+  if (id == SORT_PREVIOUS) view->sort = (view->sort + BD_BITS_MAX) % (BD_BITS_MAX + 1);
+  if (id == REVERSE) view->reverse = !view->reverse;
+  if (id == JUMP) desk->to_table = true;
+  if (id >= SORT_NEXT && id <= REVERSE) {
+    update(view, desk->session);
+    if (view->sort)
+      bd_desk_say(desk, "the map is sorted by SQNR at %d bits, %s first", view->sort,
+                  view->reverse ? "the best" : "the worst");
+    else
+      bd_desk_say(desk, "the map is in the model's order");
+  }
+}
+
+static void mouse(bd_view *view, bd_desk *desk, int column, int row, int wheel) {
+  (void)column;
+  if (!view->order) return;
+  if (wheel)
+    move_to(view, desk, place_of(view, desk->layer) + wheel);
+  else if (row >= 1 && view->top + row - 1 < view->count)
+    move_to(view, desk, view->top + row - 1);
+}
+
+static void copy(bd_view *view, const bd_desk *desk, char *out, size_t size) {
+  (void)view;
+  size_t used = 0;
+  out[0] = '\0';
+  if (!bd_desk_state(desk)) return;
+  for (int bits = 1; bits <= BD_BITS_MAX && used < size; bits++)
+    used += (size_t)snprintf(out + used, size - used, "%s%.2f", bits > 1 ? " " : "",
+                             bd_desk_state(desk)->curve[bits]);
+}
+
+const bd_view_class bd_sensitivity_view = {
+    .name = "sensitivity",
+    .commands = commands,
+    .command_count = sizeof commands / sizeof *commands,
+    .open = open_map,
+    .close = close_map,
+    .draw = draw,
+    .title = title,
+    .wants = wants,
+    .command = command,
+    .mouse = mouse,
+    .signs = "the SQNR of every layer's weights in dB at 1 to 8 bits, == exact, ▸ as it is set; "
+             "brighter costs more",
+    .copy = copy,
+};
