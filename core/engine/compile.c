@@ -258,6 +258,7 @@ static bd_status take_initializers(compiler *c, scope *where, const Onnx__GraphP
   if (graph->n_sparse_initializer)
     return bd_fail(c->err, BD_INVALID, "the graph stores sparse tensors, which cannot be run");
   for (size_t i = 0; i < graph->n_initializer; i++) {
+    if (bd_cancelled(c->engine->cancel)) return BD_CANCELLED;
     const Onnx__TensorProto *proto = graph->initializer[i];
     bd_tensor tensor;
     void *owned;
@@ -284,8 +285,10 @@ static bd_status find_outputs(compiler *c, scope *where, const Onnx__GraphProto 
 
 static bd_status compile_graph(compiler *c, scope *where, const Onnx__GraphProto *graph) {
   BD_TRY(take_initializers(c, where, graph));
-  for (size_t i = 0; i < graph->n_node; i++)
+  for (size_t i = 0; i < graph->n_node; i++) {
+    if (bd_cancelled(c->engine->cancel)) return BD_CANCELLED;
     BD_TRY(compile_node(c, where, graph->node[i]));
+  }
   return find_outputs(c, where, graph);
 }
 
@@ -444,6 +447,7 @@ static bd_status start(bd_engine *engine, const bd_engine_options *options, bd_e
   engine->limit = options && options->memory ? options->memory : half_of_memory();
   engine->apart = options && options->apart;
   engine->shapes = options && options->shapes;
+  engine->cancel = options ? options->cancel : NULL;
   engine->arena = bd_arena_new();
   engine->layer_slots = malloc((layers + 1) * sizeof *engine->layer_slots);
   engine->clock = calloc(1, sizeof *engine->clock);
@@ -478,6 +482,7 @@ bd_status bd_engine_compile(const bd_model *model, const bd_tensor *inputs,
   engine->model = model;
   bd_status status = start(engine, options, err);
   if (status == BD_OK) status = compile_all(engine, inputs, err);
+  engine->cancel = NULL;
   if (status == BD_OK)
     *out = engine;
   else

@@ -23,6 +23,7 @@ typedef struct bd_engine_options {
   size_t memory; // a ceiling in bytes for the plan and, apart, for each run; 0: half the machine's
   bool apart;    // every layer's own output can be read: nothing that follows joins its step
   bool shapes;   // for its shapes alone: quick, holds no weights, and cannot be run
+  const bd_cancel *cancel; // polled between nodes, and between weights that are packed
 } bd_engine_options;
 
 // inputs: type and shape of each of bd_model_about's inputs, in their order; where data is set, the

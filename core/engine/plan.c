@@ -137,6 +137,7 @@ bd_status bd_plan_pack(bd_engine *engine, bd_error *err) {
   for (int i = 0; i < engine->step_count; i++) {
     bd_step *step = engine->steps[i];
     size_t bytes = 0;
+    if (bd_cancelled(engine->cancel)) return BD_CANCELLED;
     if (step) BD_TRY(bd_step_pack(engine, step, engine->tensors, NULL, &step->packed, &bytes, err));
     engine->plan_bytes += bytes;
   }

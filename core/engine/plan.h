@@ -60,6 +60,7 @@ struct bd_engine {
   int64_t opset;
   size_t limit;
   bool apart, shapes;
+  const bd_cancel *cancel; // of compiling; NULL once that is over
   bd_slot *slots;
   bd_tensor *tensors; // of the slots
   int slot_count, slot_room;

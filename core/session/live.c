@@ -82,7 +82,7 @@ static bd_status serve(bd_live *live, const wish *wishes, bd_error *err) {
 static bd_status prepare(bd_live *live, bd_error *err) {
   live->applied = calloc((size_t)live->count + 1, sizeof *live->applied);
   if (!live->applied) return bd_fail_memory(err, "the accuracy");
-  BD_TRY(live->open(live->arg, live->model, &live->parts, err));
+  BD_TRY(live->open(live->arg, live->model, &live->cancel, &live->parts, err));
   BD_TRY(bd_eval_new(live->parts.engine, live->parts.data, live->parts.labels, KEEP_BYTES,
                      &live->eval, err));
   size_t quarter = bd_memory_left() / 4;

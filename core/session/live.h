@@ -14,8 +14,9 @@ typedef struct bd_live_parts {
 } bd_live_parts;
 
 // Opens the parts, on the session's own thread: reading data and compiling cost nothing at start.
-typedef bd_status (*bd_live_open)(void *arg, const bd_model *model, bd_live_parts *out,
-                                  bd_error *err);
+// cancel: the session closes.
+typedef bd_status (*bd_live_open)(void *arg, const bd_model *model, const bd_cancel *cancel,
+                                  bd_live_parts *out, bd_error *err);
 
 // Starts it; arg must live as long as the session. Where the network cannot be run, its notice says
 // why, and everything else goes on. Once a session.

@@ -21,8 +21,9 @@ static void open_parts(const bd_model *model, bd_live_parts *out) {
     fail_msg("%s", err.text);
 }
 
-static bd_status open_live(void *arg, const bd_model *model, bd_live_parts *out, bd_error *err) {
-  (void)arg, (void)err;
+static bd_status open_live(void *arg, const bd_model *model, const bd_cancel *cancel,
+                           bd_live_parts *out, bd_error *err) {
+  (void)arg, (void)cancel, (void)err;
   open_parts(model, out);
   return BD_OK;
 }
@@ -138,6 +139,44 @@ static void figures_of_earlier_settings_are_marked(void **unused) {
   bd_session_free(session);
 }
 
+// Each kind of work ends where it is told to before it begins: so leaving waits for a step at most.
+static void all_work_ends_when_it_is_cancelled(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(1);
+  const bd_model *model = bd_session_model(session);
+  bd_live_parts parts = {0};
+  bd_cancel cancel = true;
+  bd_error err;
+  bd_index *index;
+  bd_result *result;
+  bd_engine *engine;
+  bd_eval *eval;
+  bd_evaluation figures;
+  open_parts(model, &parts);
+  assert_int_equal(bd_study_index(model, 0, &cancel, &index, &err), BD_CANCELLED);
+  assert_int_equal(bd_study_index(model, 5, NULL, &index, &err), BD_OK);
+  bd_setting setting = bd_setting_default();
+  const bd_field *methods = bd_setting_field(BD_FIELD_METHOD);
+  for (int i = 0; i < methods->choice_count; i++) {
+    setting.method = (bd_method)i;
+    assert_int_equal(bd_quantize(index, &setting, BD_QUICK, &cancel, &result, &err), BD_CANCELLED);
+    assert_int_equal(bd_quantize(index, &setting, BD_PROVED, &cancel, &result, &err), BD_CANCELLED);
+  }
+  bd_engine_options options = {.cancel = &cancel};
+  assert_int_equal(bd_engine_compile(model, bd_data_inputs(parts.data), &options, &engine, &err),
+                   BD_CANCELLED);
+  assert_null(engine);
+  assert_int_equal(bd_eval_new(parts.engine, parts.data, NULL, 0, &eval, &err), BD_OK);
+  assert_int_equal(bd_eval_run(eval, NULL, 1, &cancel, NULL, NULL, &figures, &err), BD_CANCELLED);
+  assert_int_equal(figures.samples, 0);
+  bd_eval_free(eval);
+  bd_engine_free(parts.engine);
+  bd_data_free(parts.data);
+  free(parts.labels);
+  bd_index_free(index);
+  bd_session_free(session);
+}
+
 static void leaving_while_it_runs(void **unused) {
   (void)unused;
   for (int i = 0; i < 12; i++) {
@@ -152,6 +191,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_float_network_alone_is_compared_with_nothing),
       cmocka_unit_test(figures_of_earlier_settings_are_marked),
+      cmocka_unit_test(all_work_ends_when_it_is_cancelled),
       cmocka_unit_test(leaving_while_it_runs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

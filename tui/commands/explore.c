@@ -8,27 +8,30 @@
 
 // The sample is shown with its own data, unless other data is named.
 static bd_status open_sample_data(const bd_options *options, const bd_model *model,
-                                  bd_network *network, int64_t **labels, bd_error *err) {
+                                  const bd_cancel *cancel, bd_network *network, int64_t **labels,
+                                  bd_error *err) {
   char data[PATH_MAX], classes[PATH_MAX];
   BD_TRY(bd_options_sample("fashion_x.npy", data, sizeof data, err));
   BD_TRY(bd_options_sample("fashion_y.npy", classes, sizeof classes, err));
   bd_options with = *options;
   with.data = data;
-  BD_TRY(bd_network_open(&with, model, network, err));
+  BD_TRY(bd_network_open(&with, model, cancel, network, err));
   return bd_data_labels(network->data, classes, labels, err);
 }
 
-static bd_status open_data(const bd_options *options, const bd_model *model, bd_network *network,
-                           int64_t **labels, bd_error *err) {
-  if (!options->data) return open_sample_data(options, model, network, labels, err);
-  BD_TRY(bd_network_open(options, model, network, err));
+static bd_status open_data(const bd_options *options, const bd_model *model,
+                           const bd_cancel *cancel, bd_network *network, int64_t **labels,
+                           bd_error *err) {
+  if (!options->data) return open_sample_data(options, model, cancel, network, labels, err);
+  BD_TRY(bd_network_open(options, model, cancel, network, err));
   return bd_data_labels(network->data, options->labels, labels, err);
 }
 
-static bd_status open_live(void *arg, const bd_model *model, bd_live_parts *out, bd_error *err) {
+static bd_status open_live(void *arg, const bd_model *model, const bd_cancel *cancel,
+                           bd_live_parts *out, bd_error *err) {
   bd_network network = {0};
   int64_t *labels = NULL;
-  bd_status status = open_data(arg, model, &network, &labels, err);
+  bd_status status = open_data(arg, model, cancel, &network, &labels, err);
   if (status == BD_OK) {
     *out = (bd_live_parts){network.whole, network.engine, labels};
     network.whole = NULL;

@@ -147,12 +147,12 @@ bd_status bd_network_data(const bd_options *options, const bd_model *model, bd_n
   return status;
 }
 
-bd_status bd_network_open(const bd_options *options, const bd_model *model, bd_network *out,
-                          bd_error *err) {
+bd_status bd_network_open(const bd_options *options, const bd_model *model, const bd_cancel *cancel,
+                          bd_network *out, bd_error *err) {
   *out = (bd_network){0};
   BD_TRY(bd_engine_supports(model, err));
   BD_TRY(bd_network_data(options, model, out, err));
-  bd_engine_options wanted = {.memory = options->memory};
+  bd_engine_options wanted = {.memory = options->memory, .cancel = cancel};
   double start = bd_seconds();
   bd_status status =
       bd_engine_compile(model, bd_data_inputs(out->data), &wanted, &out->engine, err);
@@ -170,7 +170,7 @@ static bd_status add_sweep(const bd_options *options, const bd_model *model, bd_
 
 bd_status bd_network_open_sweep(const bd_options *options, const bd_model *model, bd_network *out,
                                 bd_error *err) {
-  BD_TRY(bd_network_open(options, model, out, err));
+  BD_TRY(bd_network_open(options, model, NULL, out, err));
   bd_status status = add_sweep(options, model, out, err);
   if (status != BD_OK) bd_network_close(out);
   return status;

@@ -19,8 +19,8 @@ typedef struct bd_network {
 
 // Opens the data that the command line names and compiles the model for them; bd_network_data stops
 // before compiling, and data may be missing where only --calibration is needed.
-bd_status bd_network_open(const bd_options *options, const bd_model *model, bd_network *out,
-                          bd_error *err);
+bd_status bd_network_open(const bd_options *options, const bd_model *model, const bd_cancel *cancel,
+                          bd_network *out, bd_error *err);
 // The same with labels, where there are some, and compiled for the layers' own outputs too.
 bd_status bd_network_open_sweep(const bd_options *options, const bd_model *model, bd_network *out,
                                 bd_error *err);
