@@ -116,14 +116,27 @@ static void stale_results_never_show(void **unused) {
     int layer = (int)(bd_rng_unit(&rng) * count);
     int field = bd_rng_unit(&rng) < 0.5 ? BD_FIELD_BITS : BD_FIELD_PRUNE;
     turn(session, layer, field, bd_rng_unit(&rng) < 0.5 ? -1 : 1);
+    if (i % 7 == 0) bd_session_undo(session);
+    if (i % 11 == 0) bd_session_redo(session);
     if (i % 3 == 0) bd_session_poll(session);
     if (i % 50 == 0) wait_some(session);
     assert_no_stale_result(session);
   }
   settle(session);
   assert_no_stale_result(session);
-  for (int i = 0; i < count; i++)
-    assert_false(bd_session_layer(session, i)->stale);
+  for (int i = 0; i < count; i++) {
+    const bd_layer_state *state = bd_session_layer(session, i);
+    bd_result *alone;
+    bd_error err;
+    assert_false(state->stale);
+    assert_int_equal(bd_quantize(state->index, &state->dial.setting, BD_PROVED, NULL, &alone, &err),
+                     BD_OK);
+    assert_int_equal(state->result->level_count, alone->level_count);
+    assert_memory_equal(state->result->levels, alone->levels,
+                        (size_t)alone->level_count * sizeof *alone->levels);
+    assert_true(state->result->sse == alone->sse);
+    bd_result_free(alone);
+  }
   bd_session_free(session);
 }
 
