@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from tap import PROGRAM, folder, main
+from tap import PROGRAM, folder, main, without_progress
 
 random = np.random.default_rng(5)
 SANITIZED = b"__asan_init" in open(PROGRAM, "rb").read()
@@ -96,7 +96,7 @@ def limited(command):
         if not SANITIZED:
             resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
     done = subprocess.run([PROGRAM, *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=120, preexec_fn=limit)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    return done.returncode, done.stdout.decode(), without_progress(done.stderr.decode())
 
 
 def check_shapes(d, all_dims, fields, refuses):

@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from tap import PROGRAM, folder, main, refused, run
+from tap import PROGRAM, folder, main, refused, run, without_progress
 
 random = np.random.default_rng(3)
 # Each as the bytes of the file. The third is one byte that no UTF-8 text holds.
@@ -154,7 +154,7 @@ def run_raw(command):
     """Like run, with arguments that need not be text; what comes back must be."""
     done = subprocess.run([os.fsencode(PROGRAM), *map(os.fsencode, command)], stdin=subprocess.DEVNULL,
                           capture_output=True, timeout=60)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    return done.returncode, done.stdout.decode(), without_progress(done.stderr.decode())
 
 
 main(__name__)
