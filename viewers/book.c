@@ -35,10 +35,9 @@ static bool at_hole(const bd_result *result, const bd_cell *left, const bd_cell 
 }
 
 static void widen(bd_book_level *out, const bd_index *index, size_t from, size_t to) {
-  const float *values = bd_index_values(index);
   if (from == to) return;
-  out->low = fmin(out->low, (double)values[from]);
-  out->high = fmax(out->high, (double)values[to - 1]);
+  out->low = fmin(out->low, (double)bd_index_value(index, from));
+  out->high = fmax(out->high, (double)bd_index_value(index, to - 1));
 }
 
 static void note_centroid(bd_book_level *out, const bd_index *index, bd_sums sums) {

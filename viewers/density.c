@@ -45,11 +45,10 @@ static void spread(const bd_density *density, double *columns, double low, doubl
 
 // Where the values left of sorted place `at` end and those right of it begin.
 static double border(const bd_index *index, size_t at) {
-  const float *values = bd_index_values(index);
   size_t count = bd_index_stats(index)->count;
-  if (at == 0) return values[0];
-  if (at >= count) return values[count - 1];
-  return ((double)values[at - 1] + values[at]) / 2;
+  if (at == 0) return bd_index_value(index, 0);
+  if (at >= count) return bd_index_value(index, count - 1);
+  return ((double)bd_index_value(index, at - 1) + bd_index_value(index, at)) / 2;
 }
 
 static void spread_range(const bd_density *density, double *columns, const bd_index *index,

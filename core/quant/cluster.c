@@ -76,9 +76,22 @@ double bd_optimum_ratio(double sse, double bound) {
   return bound > 0 ? sse / bound : (double)NAN;
 }
 
-static void note_optimum(const bd_optimum *optimum, const bd_clusters *clusters,
-                         bd_result *result) {
-  result->sse_cluster = clusters->sse;
+// Each survivor counted once, around the centers that importance has chosen.
+static double plain_sse(const bd_survivors *fitted, const bd_clusters *clusters) {
+  bd_survivors survivors = bd_survivors_of(fitted->index, fitted->hole, false);
+  double sse = 0;
+  for (int i = 0; i < clusters->count; i++) {
+    double mean = clusters->centers[i], mass;
+    sse += bd_run_cost(&survivors, clusters->borders[i], clusters->borders[i + 1], &mean, &mass);
+    sse += mass * (mean - clusters->centers[i]) * (mean - clusters->centers[i]);
+  }
+  return sse;
+}
+
+static void note_optimum(const bd_survivors *survivors, const bd_optimum *optimum,
+                         const bd_clusters *clusters, bd_result *result) {
+  result->sse_cluster = survivors->weighted ? plain_sse(survivors, clusters) : clusters->sse;
+  result->cluster_fit = clusters->sse;
   result->cluster_bound = optimum->bound;
   result->proved = optimum->proved;
   result->optimum_ratio = bd_optimum_ratio(clusters->sse, optimum->bound);
@@ -99,6 +112,6 @@ bd_status bd_work_cluster(const bd_work *work, bd_clusters *clusters, bd_error *
     if (work->setting->init != BD_OPTIMAL && !exact)
       BD_TRY(cluster_from_start(work, &optimum, clusters, err));
   }
-  note_optimum(&optimum, clusters, work->result);
+  note_optimum(&work->survivors, &optimum, clusters, work->result);
   return BD_OK;
 }

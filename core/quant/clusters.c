@@ -19,17 +19,21 @@ static double run_cost(const bd_survivors *survivors, size_t from, size_t to, co
     *mean = bd_survivors_value(survivors, from);
     return 0;
   }
-  double count = (double)(to - from);
-  *mean = survivors->index->stats.median + bd_prefix_sum(left, right) / count;
-  return bd_prefix_spread(left, right, count);
+  double mass = bd_prefix_mass(left, right);
+  double middle = survivors->index->stats.median;
+  *mean = mass > 0 ? middle + bd_prefix_sum(left, right) / mass
+                   : bd_survivors_value(survivors, from + (to - from) / 2);
+  return bd_prefix_spread(left, right);
 }
 
-double bd_run_cost(const bd_survivors *survivors, size_t from, size_t to, double *mean) {
+double bd_run_cost(const bd_survivors *survivors, size_t from, size_t to, double *mean,
+                   double *mass) {
+  *mass = 0;
   if (from == to) return 0;
   bd_prefix left = bd_survivors_prefix(survivors, from);
   bd_prefix right = bd_survivors_prefix(survivors, to);
-  double unused;
-  return run_cost(survivors, from, to, &left, &right, mean ? mean : &unused);
+  *mass = bd_prefix_mass(&left, &right);
+  return run_cost(survivors, from, to, &left, &right, mean);
 }
 
 void bd_clusters_refit(const bd_survivors *survivors, bd_clusters *clusters) {
@@ -69,7 +73,8 @@ double bd_centers_sse(const bd_survivors *survivors, const double *centers, int 
     if (to <= from) continue;
     bd_prefix right = bd_survivors_prefix(survivors, to);
     double mean, cost = run_cost(survivors, from, to, &left, &right, &mean);
-    sse += cost + (double)(to - from) * (mean - centers[i]) * (mean - centers[i]);
+    double mass = bd_prefix_mass(&left, &right);
+    sse += cost + mass * (mean - centers[i]) * (mean - centers[i]);
     left = right;
     from = to;
   }

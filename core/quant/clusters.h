@@ -19,8 +19,10 @@ void bd_clusters_assign(const bd_survivors *survivors, bd_clusters *clusters);
 // Centers to the means of their runs, and the SSE; an empty run keeps its center.
 void bd_clusters_refit(const bd_survivors *survivors, bd_clusters *clusters);
 
-// Sum of squares of a run around its own mean; exactly 0 for one value. *mean may be NULL.
-double bd_run_cost(const bd_survivors *survivors, size_t from, size_t to, double *mean);
+// Sum of squares of a run around its own mean; exactly 0 for one value. *mass: of its weights,
+// their number where they have no importance. An empty run leaves *mean.
+double bd_run_cost(const bd_survivors *survivors, size_t from, size_t to, double *mean,
+                   double *mass);
 
 // SSE of nearest assignment to these ascending centers, as they are; gives up on the way, with some
 // number from `most` on, where it is no less than that.

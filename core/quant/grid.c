@@ -103,9 +103,9 @@ double bd_runs_sse(const bd_survivors *survivors, const bd_runs *runs) {
   double sse = 0;
   for (int i = 0; i < runs->count; i++) {
     size_t from = runs->borders[i], to = runs->borders[i + 1];
-    double mean = 0, cost = bd_run_cost(survivors, from, to, &mean);
+    double mean = 0, mass, cost = bd_run_cost(survivors, from, to, &mean, &mass);
     double away = mean - runs->levels[i];
-    sse += cost + (double)(to - from) * away * away;
+    sse += cost + mass * away * away;
   }
   return sse;
 }

@@ -1,68 +1,20 @@
 #include "core/quant/index_private.h"
 
-#include "core/base/widest.h"
 #include "core/quant/memory.h"
 #include "core/quant/radix.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum { LANES = 8, POLL_BLOCKS = 1 << 15 }; // a million values between two looks at the flag
-
-// The prefix after `count` more values. Wide from value to value: a block may hold an outlier. In
-// lanes, so that it vectorises.
-static inline __attribute__((always_inline)) bd_prefix
-sum_run(bd_prefix prefix, const float *values, size_t count, double centre) {
-  double sum[LANES] = {0}, low[LANES] = {0}, square[LANES] = {0}, square_low[LANES] = {0};
-  for (size_t i = 0; i < count; i += LANES) {
-    double away[LANES];
-    for (size_t lane = 0; lane < LANES; lane++)
-      away[lane] = i + lane < count ? (double)values[i + lane] - centre : 0;
-    for (size_t lane = 0; lane < LANES; lane++) {
-      bd_wide_add(&sum[lane], &low[lane], away[lane]);
-      bd_wide_add(&square[lane], &square_low[lane], away[lane] * away[lane]);
-      square_low[lane] += bd_square_low(away[lane]);
-    }
-  }
-  for (size_t width = LANES / 2; width > 0; width /= 2) {
-    for (size_t lane = 0; lane < width; lane++) {
-      bd_wide_add(&sum[lane], &low[lane], sum[lane + width]);
-      bd_wide_add(&square[lane], &square_low[lane], square[lane + width]);
-      low[lane] += low[lane + width];
-      square_low[lane] += square_low[lane + width];
-    }
-  }
-  prefix = bd_prefix_plus(prefix, sum[0], square[0]);
-  prefix.sum_low += low[0];
-  prefix.square_low += square_low[0];
-  return prefix;
-}
-
-static size_t block_size(const bd_index *index, size_t block) {
-  size_t left = index->stats.count - block * BD_BLOCK;
-  return left < BD_BLOCK ? left : BD_BLOCK;
-}
-
-// Fills prefix with sums around the median; false where it was cancelled.
-BD_WIDEST static bool fill_prefix(bd_index *index, const bd_cancel *cancel) {
-  bd_prefix running = {0};
-  for (size_t block = 0; block < index->blocks; block++) {
-    if (block % POLL_BLOCKS == 0 && bd_cancelled(cancel)) return false;
-    index->prefix[block] = running;
-    running = sum_run(running, index->values + block * BD_BLOCK, block_size(index, block),
-                      index->stats.median);
-  }
-  index->prefix[index->blocks] = running;
-  return true;
-}
+enum { POLL_VALUES = 1 << 20 }; // between two looks at the flag
 
 // At least half of the values are as far from 0 as the median, and the mean is within a deviation
 // of it: nothing here cancels.
 static bool fill_sums(bd_index *index, const bd_cancel *cancel) {
   bd_stats *stats = &index->stats;
-  stats->median = (double)index->values[stats->count / 2];
-  if (!fill_prefix(index, cancel)) return false;
-  const bd_prefix *total = &index->prefix[index->blocks];
+  stats->median = (double)bd_index_value(index, stats->count / 2);
+  if (!bd_index_fill_prefix(index, cancel)) return false;
+  bd_prefix all = bd_index_prefix(index, stats->count), *total = &all;
   double count = (double)stats->count, median = stats->median;
   double sum = total->sum + total->sum_low, square = total->square + total->square_low;
   stats->mean = fmin(fmax(median + sum / count, stats->min), stats->max);
@@ -76,12 +28,12 @@ static bool fill_counts(bd_index *index, const bd_cancel *cancel) {
   const float *values = index->values;
   bd_stats *stats = &index->stats;
   stats->distinct = 1;
-  for (size_t i = 1; i < stats->count; i++) {
-    if (i % (POLL_BLOCKS * BD_BLOCK) == 0 && bd_cancelled(cancel)) return false;
+  for (size_t i = 1; i < index->entries; i++) {
+    if (i % POLL_VALUES == 0 && bd_cancelled(cancel)) return false;
     stats->distinct += values[i] != values[i - 1];
   }
   stats->min = (double)values[0];
-  stats->max = (double)values[stats->count - 1];
+  stats->max = (double)values[index->entries - 1];
   stats->zeros = bd_index_through(index, 0) - bd_index_before(index, 0);
   return true;
 }
@@ -97,7 +49,7 @@ static void pad(float *tier, size_t count) {
 
 // Until one block is left.
 static bd_status fill_tiers(bd_index *index, bd_error *err) {
-  pad(index->values, index->stats.count);
+  pad(index->values, index->entries);
   index->tiers[0] = index->values;
   index->tier_count = 1;
   for (size_t count = index->blocks; count > 1; count = padded(count) / BD_BLOCK) {
@@ -134,36 +86,113 @@ static bd_status sort_values(bd_index *index, const float *weights, const bd_can
   return done ? BD_OK : bd_fail(err, BD_CANCELLED, "indexing was cancelled");
 }
 
-static bd_status fill(bd_index *index, const float *weights, const bd_cancel *cancel,
-                      bd_error *err) {
-  index->blocks = (index->stats.count + BD_BLOCK - 1) / BD_BLOCK;
-  index->values = bd_large_alloc(padded(index->stats.count), sizeof *index->values);
-  index->prefix = bd_large_alloc(index->blocks + 1, sizeof *index->prefix);
-  if (!index->values || !index->prefix) return bd_fail_memory(err, "the index of the weights");
-  BD_TRY(sort_values(index, weights, cancel, err));
-  BD_TRY(fill_tiers(index, err));
-  if (!fill_counts(index, cancel) || !fill_sums(index, cancel))
-    return bd_fail(err, BD_CANCELLED, "indexing was cancelled");
-  return BD_OK;
+// --- with importance ----------------------------------------------------------------------------
+
+static bd_status check_importance(const float *importance, size_t count, bd_error *err) {
+  double sum = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (!(importance[i] >= 0 && isfinite(importance[i])))
+      return bd_fail(err, BD_INVALID, "importance %zu of %zu is %g: use finite ones from 0 on", i,
+                     count, (double)importance[i]);
+    sum += (double)importance[i];
+  }
+  return sum > 0 ? BD_OK : bd_fail(err, BD_INVALID, "all of its importance is 0: nothing counts");
 }
 
-bd_status bd_index_new(const float *weights, size_t count, bd_rounding round,
-                       const bd_cancel *cancel, bd_index **out, bd_error *err) {
+static bd_status sort_pairs(bd_index *index, const float *weights, const float *importance,
+                            const bd_cancel *cancel, bd_error *err) {
+  size_t count = index->stats.count;
+  BD_TRY(check_importance(importance, count, err));
+  index->importance = bd_large_alloc(padded(count), sizeof *index->importance);
+  index->importants = bd_large_alloc(index->blocks + 1, sizeof *index->importants);
+  bd_pair *pairs = bd_scratch_alloc(count, sizeof *pairs);
+  bd_pair *spare = bd_scratch_alloc(count, sizeof *spare);
+  bd_status status = index->importance && index->importants && pairs && spare
+                         ? BD_OK
+                         : bd_fail_memory(err, "the index of the weights");
+  if (status == BD_OK && !bd_radix_sort_pairs(weights, importance, count, pairs, spare,
+                                              index->values, index->importance, cancel))
+    status = bd_fail(err, BD_CANCELLED, "indexing was cancelled");
+  free(pairs);
+  free(spare);
+  return status;
+}
+
+// --- the three ways to an index -----------------------------------------------------------------
+
+static bd_status start(size_t count, bd_rounding round, size_t entries, bd_index **out,
+                       bd_error *err) {
   *out = NULL;
   if (count == 0) return bd_fail(err, BD_INVALID, "there are no weights to quantize");
   if (count > SIZE_MAX / sizeof(float) / 2)
     return bd_fail(err, BD_INVALID, "%zu weights are more than memory can hold", count);
-  BD_TRY(check_finite(weights, count, err));
-  bd_index *index = calloc(1, sizeof *index);
+  bd_index *index = *out = calloc(1, sizeof *index);
   if (!index) return bd_fail_memory(err, "the index of the weights");
   index->stats.count = count;
   index->round = round;
-  bd_status status = fill(index, weights, cancel, err);
-  if (status == BD_OK)
-    *out = index;
-  else
-    bd_index_free(index);
+  index->entries = entries;
+  index->blocks = (entries + BD_BLOCK - 1) / BD_BLOCK;
+  index->values = bd_large_alloc(padded(entries), sizeof *index->values);
+  return index->values ? BD_OK : bd_fail_memory(err, "the index of the weights");
+}
+
+// Tiers, statistics and sums of the sorted values.
+static bd_status finish(bd_index *index, const bd_cancel *cancel, bd_error *err) {
+  size_t sums = index->starts ? index->entries : index->blocks;
+  index->prefix = bd_large_alloc(sums + 1, sizeof *index->prefix);
+  if (!index->prefix) return bd_fail_memory(err, "the index of the weights");
+  BD_TRY(fill_tiers(index, err));
+  if (fill_counts(index, cancel) && fill_sums(index, cancel)) return BD_OK;
+  return bd_fail(err, BD_CANCELLED, "indexing was cancelled");
+}
+
+static bd_status end(bd_status status, bd_index **out) {
+  if (status == BD_OK) return BD_OK;
+  bd_index_free(*out);
+  *out = NULL;
   return status;
+}
+
+bd_status bd_index_new(const float *weights, size_t count, bd_rounding round,
+                       const bd_cancel *cancel, bd_index **out, bd_error *err) {
+  bd_status status = start(count, round, count, out, err);
+  if (status == BD_OK) status = check_finite(weights, count, err);
+  if (status == BD_OK) status = sort_values(*out, weights, cancel, err);
+  if (status == BD_OK) status = finish(*out, cancel, err);
+  return end(status, out);
+}
+
+bd_status bd_index_new_weighted(const float *weights, const float *importance, size_t count,
+                                bd_rounding round, const bd_cancel *cancel, bd_index **out,
+                                bd_error *err) {
+  bd_status status = start(count, round, count, out, err);
+  if (status == BD_OK) status = check_finite(weights, count, err);
+  if (status == BD_OK) status = sort_pairs(*out, weights, importance, cancel, err);
+  if (status == BD_OK) status = finish(*out, cancel, err);
+  return end(status, out);
+}
+
+static bd_status take_counts(bd_index *index, const float *values, const size_t *counts,
+                             bd_error *err) {
+  index->starts = calloc(index->entries + 1, sizeof *index->starts);
+  if (!index->starts) return bd_fail_memory(err, "the index of the weights");
+  for (size_t i = 0; i < index->entries; i++) {
+    index->values[i] = values[i];
+    index->starts[i + 1] = index->starts[i] + counts[i];
+  }
+  return BD_OK;
+}
+
+bd_status bd_index_new_counted(const float *values, const size_t *counts, size_t entries,
+                               bd_rounding round, bd_index **out, bd_error *err) {
+  size_t count = 0;
+  for (size_t i = 0; i < entries; i++)
+    count += counts[i];
+  bd_status status = start(count, round, entries, out, err);
+  if (status == BD_OK) status = check_finite(values, entries, err);
+  if (status == BD_OK) status = take_counts(*out, values, counts, err);
+  if (status == BD_OK) status = finish(*out, NULL, err);
+  return end(status, out);
 }
 
 void bd_index_free(bd_index *index) {
@@ -171,7 +200,10 @@ void bd_index_free(bd_index *index) {
   free(index->values);
   for (int tier = 1; tier < index->tier_count; tier++)
     free(index->tiers[tier]);
+  free(index->starts);
   free(index->prefix);
+  free(index->importance);
+  free(index->importants);
   free(index);
 }
 
@@ -183,76 +215,7 @@ const bd_stats *bd_index_stats(const bd_index *index) {
   return &index->stats;
 }
 
-const float *bd_index_values(const bd_index *index) {
-  return index->values;
-}
-
 double bd_index_round(const bd_index *index, double value) {
   double rounded = index->round ? index->round(value) : (double)(float)value;
   return rounded + 0.0; // -0 becomes 0
-}
-
-// How many of a block's values are below x: compared all at once, without a branch.
-static inline __attribute__((always_inline)) size_t block_below(const float *block, float x) {
-  int32_t below = 0;
-  for (int i = 0; i < BD_BLOCK; i++)
-    below += block[i] < x;
-  return (size_t)below;
-}
-
-// The block in which the count of values below x ends.
-static inline __attribute__((always_inline)) size_t block_of(const bd_index *index, float x) {
-  size_t place = 0;
-  for (int tier = index->tier_count - 1; tier > 0; tier--) {
-    size_t count = block_below(index->tiers[tier] + place * BD_BLOCK, x);
-    if (count == 0) return 0; // only before the very first value
-    place = place * BD_BLOCK + count - 1;
-  }
-  return place;
-}
-
-BD_WIDEST static size_t below(const bd_index *index, float x) {
-  size_t block = block_of(index, x);
-  return block * BD_BLOCK + block_below(index->values + block * BD_BLOCK, x);
-}
-
-BD_WIDEST void bd_index_fetch(const bd_index *index, double x) {
-  bd_index_fetch_block(index, block_of(index, (float)x));
-}
-
-size_t bd_index_before(const bd_index *index, double x) {
-  if (x > index->stats.max) return index->stats.count;
-  float up = (float)x;
-  if ((double)up < x) up = nextafterf(up, INFINITY);
-  return below(index, up);
-}
-
-size_t bd_index_through(const bd_index *index, double x) {
-  if (x >= index->stats.max) return index->stats.count;
-  float down = (float)x;
-  if ((double)down > x) down = nextafterf(down, -INFINITY);
-  return below(index, nextafterf(down, INFINITY));
-}
-
-void bd_index_histogram(const bd_index *index, double low, double high, int bins, size_t *counts) {
-  size_t before = bd_index_before(index, low);
-  for (int bin = 0; bin < bins; bin++) {
-    size_t after = bin + 1 < bins ? bd_index_before(index, low + (high - low) * (bin + 1) / bins)
-                                  : bd_index_through(index, high);
-    counts[bin] = after > before ? after - before : 0;
-    before = after;
-  }
-}
-
-BD_WIDEST bd_prefix bd_index_prefix(const bd_index *index, size_t place) {
-  size_t block = place / BD_BLOCK;
-  return sum_run(index->prefix[block], index->values + block * BD_BLOCK, place % BD_BLOCK,
-                 index->stats.median);
-}
-
-bd_sums bd_index_sums(const bd_index *index, size_t from, size_t to) {
-  bd_prefix left = bd_index_prefix(index, from), right = bd_index_prefix(index, to);
-  return (bd_sums){.count = (double)(to - from),
-                   .sum = bd_prefix_sum(&left, &right),
-                   .square = bd_prefix_square(&left, &right)};
 }

@@ -29,6 +29,16 @@ typedef struct bd_stats {
 // that says where: a NaN or Inf, no weights at all. BD_CANCELLED leaves *out NULL.
 bd_status bd_index_new(const float *weights, size_t count, bd_rounding round,
                        const bd_cancel *cancel, bd_index **out, bd_error *err);
+// The same where an error at weight i counts importance[i] times (BD_INVALID: it is negative, not
+// finite, or all of it is 0): clusterings and grids are fitted to that, and so are their proof and
+// distance from the optimum. Pruning goes by magnitude all the same.
+bd_status bd_index_new_weighted(const float *weights, const float *importance, size_t count,
+                                bd_rounding round, const bd_cancel *cancel, bd_index **out,
+                                bd_error *err);
+// From a table: counts[i] > 0 weights are values[i], which ascend and have no -0. Takes memory for
+// the entries alone, however many weights there are.
+bd_status bd_index_new_counted(const float *values, const size_t *counts, size_t entries,
+                               bd_rounding round, bd_index **out, bd_error *err);
 void bd_index_free(bd_index *index);
 
 // Where the weights stand in stored order: a granularity below the tensor goes back to them, each
@@ -38,7 +48,8 @@ typedef struct bd_reread {
   // Weights [first, first + count) as floats. BD_FAILED, BD_INVALID: they cannot be read.
   bd_status (*read)(const struct bd_reread *self, size_t first, size_t count, float *out,
                     bd_error *err);
-  const void *from; // both are read's own
+  const float *importance; // of all weights, or NULL
+  const void *from;        // both are read's own
   int number;
 } bd_reread;
 // Before any other thread sees the index. What it is read from must outlive the index.
@@ -46,8 +57,8 @@ void bd_index_set_reread(bd_index *index, const bd_reread *reread);
 
 const bd_stats *bd_index_stats(const bd_index *index);
 
-// The sorted values, ascending; -0 counts as 0. stats.count of them.
-const float *bd_index_values(const bd_index *index);
+// The sorted value at a place, 0..count-1, ascending; -0 counts as 0.
+float bd_index_value(const bd_index *index, size_t place);
 
 // Values v with v < x (before) or v <= x (through): O(log n).
 size_t bd_index_before(const bd_index *index, double x);

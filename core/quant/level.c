@@ -113,19 +113,20 @@ void bd_level_free(bd_level *level) {
 
 // --- how far a cluster can go -------------------------------------------------------------------
 
-static double count_between(const bd_level *level, size_t i, size_t j) {
-  return level->links.edges[j].place - level->links.edges[i].place;
+static double mass_between(const bd_level *level, size_t i, size_t j) {
+  const bd_edge *edges = level->links.edges;
+  return bd_prefix_mass(&edges[i].prefix, &edges[j].prefix);
 }
 
 // Around the median.
 static double mean_between(const bd_level *level, size_t i, size_t j) {
   const bd_edge *edges = level->links.edges;
-  return bd_prefix_sum(&edges[i].prefix, &edges[j].prefix) / count_between(level, i, j);
+  return bd_prefix_sum(&edges[i].prefix, &edges[j].prefix) / mass_between(level, i, j);
 }
 
 // What the cluster from edge i to edge j gains by a split at edge t.
 static double gain(const bd_level *level, size_t i, size_t t, size_t j) {
-  double left = count_between(level, i, t), right = count_between(level, t, j);
+  double left = mass_between(level, i, t), right = mass_between(level, t, j);
   double apart = mean_between(level, i, t) - mean_between(level, t, j);
   return left * right / (left + right) * apart * apart;
 }
@@ -169,7 +170,7 @@ static double mean_below(const bd_survivors *survivors, const bd_level *level, s
 static double bucket_epsilon(const bd_survivors *survivors, const bd_level *level, size_t j,
                              size_t first, double lambda, bool *valid) {
   const bd_edge *edges = level->links.edges;
-  double median = survivors->index->stats.median, count = count_between(level, j - 1, j);
+  double median = survivors->index->stats.median, count = mass_between(level, j - 1, j);
   double low = bd_survivors_value(survivors, (size_t)edges[j - 1].place) - median;
   double high = bd_survivors_value(survivors, (size_t)edges[j].place - 1) - median;
   double above = mean_above(survivors, level, j);

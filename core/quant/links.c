@@ -39,7 +39,7 @@ void bd_links_free(bd_links *links) {
 }
 
 static double raw_cost(const bd_edge *from, const bd_edge *to) {
-  return bd_prefix_spread(&from->prefix, &to->prefix, to->place - from->place);
+  return bd_prefix_spread(&from->prefix, &to->prefix);
 }
 
 bool bd_links_add(const bd_survivors *survivors, bd_links *links, size_t place) {
@@ -127,7 +127,8 @@ bd_status bd_links_sample(const bd_survivors *survivors, size_t wanted, bd_links
 static bd_edge mirrored(const bd_edge *edge) {
   const bd_prefix *prefix = &edge->prefix;
   return (bd_edge){.place = -edge->place,
-                   .prefix = {-prefix->sum, -prefix->square, -prefix->sum_low, -prefix->square_low},
+                   .prefix = {-prefix->sum, -prefix->square, -prefix->sum_low, -prefix->square_low,
+                              -prefix->mass, -prefix->mass_low},
                    .own = edge->own};
 }
 

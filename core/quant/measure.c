@@ -70,11 +70,13 @@ static int count_merged(const bd_runs *runs) {
 static double pruned_energy(const bd_survivors *survivors) {
   const bd_index *index = survivors->index;
   size_t from = survivors->hole.from, to = survivors->hole.to;
-  double count = (double)(to - from), first = from < to ? (double)index->values[from] : 0;
-  if (from == to || index->values[from] == index->values[to - 1]) return count * first * first;
   const bd_prefix *left = &survivors->gap_from, *right = &survivors->gap_to;
-  double mean = index->stats.median + bd_prefix_sum(left, right) / count;
-  return bd_prefix_spread(left, right, count) + count * mean * mean;
+  double mass = bd_prefix_mass(left, right);
+  if (from == to || !(mass > 0)) return 0;
+  double first = (double)bd_index_value(index, from);
+  if (first == (double)bd_index_value(index, to - 1)) return mass * first * first;
+  double mean = index->stats.median + bd_prefix_sum(left, right) / mass;
+  return bd_prefix_spread(left, right) + mass * mean * mean;
 }
 
 // Weights that keep their cluster: what the move from the means to the levels costs.
@@ -82,16 +84,16 @@ static double moved_sse(const bd_survivors *survivors, const bd_runs *runs) {
   double sse = 0;
   for (int i = 0; i < runs->count; i++) {
     size_t from = runs->borders[i], to = runs->borders[i + 1];
-    double mean = runs->levels[i];
-    bd_run_cost(survivors, from, to, &mean);
-    sse += (double)(to - from) * (mean - runs->levels[i]) * (mean - runs->levels[i]);
+    double mean = runs->levels[i], mass;
+    bd_run_cost(survivors, from, to, &mean, &mass);
+    sse += mass * (mean - runs->levels[i]) * (mean - runs->levels[i]);
   }
   return sse;
 }
 
 static double farthest(const bd_index *index, size_t from, size_t to, double level) {
   if (from == to) return 0;
-  double low = (double)index->values[from], high = (double)index->values[to - 1];
+  double low = (double)bd_index_value(index, from), high = (double)bd_index_value(index, to - 1);
   return fmax(fabs(low - level), fabs(high - level));
 }
 
@@ -153,29 +155,42 @@ static void measure_size(const bd_survivors *survivors, bd_result *result) {
   result->entropy_bits = entropy(survivors, result);
 }
 
-bd_status bd_measure(const bd_survivors *survivors, const bd_runs *runs, bd_split split,
+// What counts by importance is fitted; what is said of it counts each weight once.
+static void measure_error(const bd_survivors *fitted, const bd_survivors *survivors,
+                          const bd_runs *runs, bd_split split, bd_result *result) {
+  result->sse_prune = pruned_energy(survivors);
+  if (split == BD_KEPT && !fitted->weighted)
+    result->sse_map = moved_sse(survivors, runs);
+  else
+    result->sse_map = bd_runs_sse(survivors, runs) - result->sse_cluster;
+  close_error(survivors->index, result);
+  result->weighted_sse =
+      fitted->weighted ? pruned_energy(fitted) + bd_runs_sse(fitted, runs) : result->sse;
+  result->max_error = largest_error(survivors->index, result);
+}
+
+bd_status bd_measure(const bd_survivors *fitted, const bd_runs *runs, bd_split split,
                      bd_result *result, bd_error *err) {
+  bd_survivors survivors = bd_survivors_of(fitted->index, fitted->hole, false);
   BD_TRY(allocate(result, runs->count, err));
-  collect_levels(survivors, runs, result);
-  collect_cells(survivors, runs, result);
+  collect_levels(&survivors, runs, result);
+  collect_cells(&survivors, runs, result);
   result->most_levels = result->level_count;
   result->merged = count_merged(runs);
   result->step = runs->step;
   result->zero_point = runs->zero_point;
-  result->sse_prune = pruned_energy(survivors);
-  result->sse_map = split == BD_KEPT ? moved_sse(survivors, runs)
-                                     : bd_runs_sse(survivors, runs) - result->sse_cluster;
-  close_error(survivors->index, result);
-  result->max_error = largest_error(survivors->index, result);
-  measure_size(survivors, result);
+  measure_error(fitted, &survivors, runs, split, result);
+  measure_size(&survivors, result);
   return BD_OK;
 }
 
 // The entropy of float weights is not their codes': it is left at their width.
-void bd_measure_float(const bd_survivors *survivors, bd_result *result) {
-  result->sse_prune = pruned_energy(survivors);
-  close_error(survivors->index, result);
-  result->max_error = largest_error(survivors->index, result);
+void bd_measure_float(const bd_survivors *fitted, bd_result *result) {
+  bd_survivors survivors = bd_survivors_of(fitted->index, fitted->hole, false);
+  result->sse_prune = pruned_energy(&survivors);
+  close_error(survivors.index, result);
+  result->weighted_sse = pruned_energy(fitted);
+  result->max_error = largest_error(survivors.index, result);
   set_size(WORD_BITS * (double)result->count, result);
   result->entropy_bits = WORD_BITS;
 }

@@ -14,11 +14,11 @@ typedef enum bd_split {
 
 // Fills what follows from the runs. result->setting, count, hole and, where there are clusters,
 // sse_cluster are set.
-bd_status bd_measure(const bd_survivors *survivors, const bd_runs *runs, bd_split split,
+bd_status bd_measure(const bd_survivors *fitted, const bd_runs *runs, bd_split split,
                      bd_result *result, bd_error *err);
 
 // The same for weights that stay float.
-void bd_measure_float(const bd_survivors *survivors, bd_result *result);
+void bd_measure_float(const bd_survivors *fitted, bd_result *result);
 
 // Where error, bits to store and codes of all parts have been added up: codes[i] weights take the
 // level at place i of their part, `masked` are marked by a bitmap.

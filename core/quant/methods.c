@@ -153,9 +153,9 @@ static bd_fit fit_of(const bd_work *work, const bd_runs *runs) {
   bd_fit fit = {0};
   for (int i = 0; i < runs->count; i++) {
     size_t from = runs->borders[i], to = runs->borders[i + 1];
-    double n = (double)(to - from), y = 0;
+    double n, y = 0;
     double x = round(runs->levels[i] / runs->step); // q − zero point
-    bd_run_cost(&work->survivors, from, to, &y);
+    bd_run_cost(&work->survivors, from, to, &y, &n);
     fit.n += n;
     fit.x += n * x;
     fit.xx += n * x * x;

@@ -24,24 +24,22 @@ static wide wide_square(wide a) {
   return wide_of(high, bd_square_low(a.high) + 2 * a.high * a.low);
 }
 
-// Veltkamp's split of both factors, Dekker's product.
-static wide product(double a, double b) {
-  double wide_a = 134217729 * a, wide_b = 134217729 * b;
-  double a1 = wide_a - (wide_a - a), a2 = a - a1, b1 = wide_b - (wide_b - b), b2 = b - b1;
-  double high = a * b;
-  return wide_of(high, ((a1 * b1 - high) + a1 * b2 + a2 * b1) + a2 * b2);
+static wide product(wide a, wide b) {
+  double high = a.high * b.high;
+  return wide_of(high, bd_product_low(a.high, b.high) + a.high * b.low + a.low * b.high);
 }
 
-static wide wide_over(wide a, double count) {
-  double quotient = a.high / count;
-  wide rest = wide_minus(a, product(quotient, count));
-  return wide_of(quotient, rest.high / count);
+static wide wide_over(wide a, wide by) {
+  double quotient = a.high / by.high;
+  wide rest = wide_minus(a, product((wide){quotient, 0}, by));
+  return wide_of(quotient, rest.high / by.high);
 }
 
-double bd_prefix_wide_spread(const bd_prefix *from, const bd_prefix *to, double count) {
+double bd_prefix_wide_spread(const bd_prefix *from, const bd_prefix *to) {
   wide sum = wide_minus(wide_of(to->sum, to->sum_low), wide_of(from->sum, from->sum_low));
   wide square =
       wide_minus(wide_of(to->square, to->square_low), wide_of(from->square, from->square_low));
-  wide spread = wide_minus(square, wide_over(wide_square(sum), count));
+  wide mass = wide_minus(wide_of(to->mass, to->mass_low), wide_of(from->mass, from->mass_low));
+  wide spread = wide_minus(square, wide_over(wide_square(sum), mass));
   return fmax(spread.high + spread.low, 0);
 }

@@ -33,7 +33,7 @@ bd_status bd_work_run(const bd_index *index, const bd_hole *hole, const bd_setti
   result->count = index->stats.count;
   result->parts = bd_parts_of((bd_axes){1, 1, result->count}, 0);
   result->hole = *hole;
-  bd_work work = {.survivors = bd_survivors_of(index, *hole),
+  bd_work work = {.survivors = bd_survivors_of(index, *hole, true),
                   .setting = &result->setting,
                   .effort = effort,
                   .watch = watch,

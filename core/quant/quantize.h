@@ -62,10 +62,15 @@ typedef struct bd_result {
   bd_hole hole;
   double step, zero_point; // of a uniform method: level = step·(q − zero_point); else step = 0
   double sse, sse_prune, sse_cluster, sse_map;
+  // With importance these stay the plain squared error, in which every weight counts once, around
+  // the centers that importance has chosen; then sse_map may be below 0. weighted_sse is what was
+  // made small, cluster_fit the clustering's part of it (without importance: sse, sse_cluster);
+  // cluster_bound, optimum_ratio, proved and trace are about cluster_fit.
+  double weighted_sse, cluster_fit;
   double sqnr_db;       // +Inf where exact
   double max_error;     // largest |w − ŵ|
   double cluster_bound; // proved lower bound of the optimal SSE_cluster
-  double optimum_ratio; // SSE_cluster over cluster_bound (0/0 = 1); NaN: no clustering decided
+  double optimum_ratio; // cluster_fit over cluster_bound (0/0 = 1); NaN: no clustering decided
   bool proved;          // cluster_bound is the optimum itself, to 1e-9
   double bits_per_weight, bytes;
   double entropy_bits; // of the codes: places among the levels of a weight's own part

@@ -88,3 +88,54 @@ bool bd_radix_sort(const float *values, size_t count, float *sorted, float *spar
          scatter(second, count, first, 2, counts[2], cancel) &&
          scatter_values(first, count, sorted, counts[3], cancel);
 }
+
+// --- with importance ----------------------------------------------------------------------------
+
+static bool scatter_pairs(const bd_pair *from, size_t count, bd_pair *to, int digit,
+                          const bd_cancel *cancel) {
+  size_t counts[BUCKETS] = {0}, next[BUCKETS];
+  for (size_t i = 0; i < count; i++)
+    counts[from[i].key >> 8 * digit & 255]++;
+  starts_of(counts, next);
+  for (size_t i = 0; i < count; i++) {
+    if (i % CHUNK == 0 && bd_cancelled(cancel)) return false;
+    to[next[from[i].key >> 8 * digit & 255]++] = from[i];
+  }
+  return true;
+}
+
+// Of equal values the last one first.
+static void turn_around(float *importance, size_t from, size_t to) {
+  for (; from + 1 < to; from++, to--) {
+    float held = importance[from];
+    importance[from] = importance[to - 1];
+    importance[to - 1] = held;
+  }
+}
+
+static void turn_negative_ties(const float *sorted, size_t count, float *importance) {
+  size_t from = 0;
+  for (size_t i = 1; i <= count && sorted[from] < 0; i++) {
+    if (i < count && sorted[i] == sorted[from]) continue;
+    turn_around(importance, from, i);
+    from = i;
+    if (from == count) return;
+  }
+}
+
+bool bd_radix_sort_pairs(const float *values, const float *importance, size_t count, bd_pair *pairs,
+                         bd_pair *spare, float *sorted, float *sorted_importance,
+                         const bd_cancel *cancel) {
+  for (size_t i = 0; i < count; i++)
+    pairs[i] = (bd_pair){key_of(values[i]), importance[i]};
+  for (int digit = 0; digit < DIGITS; digit += 2)
+    if (!scatter_pairs(pairs, count, spare, digit, cancel) ||
+        !scatter_pairs(spare, count, pairs, digit + 1, cancel))
+      return false;
+  for (size_t i = 0; i < count; i++) {
+    sorted[i] = value_of(pairs[i].key);
+    sorted_importance[i] = pairs[i].importance;
+  }
+  turn_negative_ties(sorted, count, sorted_importance);
+  return true;
+}

@@ -9,8 +9,8 @@
 // -threshold stand before it already.
 static float hole_end(const bd_result *result, const bd_index *index) {
   size_t to = result->hole.to;
-  float end = index->values[to - 1];
-  bool tie = to < result->count && index->values[to] == end;
+  float end = bd_index_value(index, to - 1);
+  bool tie = to < result->count && bd_index_value(index, to) == end;
   return tie ? nextafterf(end, -INFINITY) : end;
 }
 
@@ -25,7 +25,7 @@ int bd_segments_of(const bd_result *result, const bd_index *index,
       segments[count++] = (bd_segment){.end = hole_end(result, index), .level = 0};
       hole_left = false;
     }
-    segments[count++] = (bd_segment){.end = index->values[cell->to - 1],
+    segments[count++] = (bd_segment){.end = bd_index_value(index, cell->to - 1),
                                      .level = (float)result->levels[cell->level]};
   }
   if (hole_left) segments[count++] = (bd_segment){.end = hole_end(result, index), .level = 0};

@@ -20,7 +20,7 @@ enum {
 
 // Sums over the parts of a tile, in their order.
 typedef struct totals {
-  double sse_prune, sse_cluster, sse_map, bound, bits, max_error;
+  double sse_prune, sse_cluster, sse_map, weighted_sse, cluster_fit, bound, bits, max_error;
   int merged, most_levels;
   bool proved, clustered;
   size_t codes[LEVELS_MOST], masked; // weights of each place among the levels; of a bitmap
@@ -190,6 +190,8 @@ static void add_part(const bd_result *one, totals *sums) {
   sums->sse_prune += one->sse_prune;
   sums->sse_cluster += one->sse_cluster;
   sums->sse_map += one->sse_map;
+  sums->weighted_sse += one->weighted_sse;
+  sums->cluster_fit += one->cluster_fit;
   sums->bound += one->cluster_bound;
   sums->bits += round(one->bits_per_weight * (double)one->count);
   sums->max_error = fmax(sums->max_error, one->max_error);
@@ -224,6 +226,23 @@ static const float *values_of(const split *all, const tile *one, size_t part) {
   return one->values + channel * (one->to - one->from) + (from - one->from);
 }
 
+static bd_status index_part(const split *all, size_t number, const float *values, size_t size,
+                            bd_index **out, bd_error *err) {
+  const float *importance = all->index->reread.importance;
+  bd_rounding round = all->index->round;
+  if (!importance) return bd_index_new(values, size, round, all->cancel, out, err);
+  float *own = malloc(size * sizeof *own);
+  if (!own) return bd_fail_memory(err, "the importance of a layer's parts");
+  double sum = 0;
+  for (size_t i = 0; i < size; i++)
+    sum += (double)(own[i] = importance[bd_parts_stretch(&all->result->parts, number, i).place]);
+  bd_status status = sum > 0
+                         ? bd_index_new_weighted(values, own, size, round, all->cancel, out, err)
+                         : bd_index_new(values, size, round, all->cancel, out, err);
+  free(own);
+  return status;
+}
+
 static bd_status run_part(const split *all, const tile *from, size_t number, totals *sums,
                           bd_segment *segments, int *used, bd_error *err) {
   bd_result *result = all->result, *one = NULL;
@@ -231,7 +250,7 @@ static bd_status run_part(const split *all, const tile *from, size_t number, tot
   const float *values = values_of(all, from, number);
   size_t size = bd_parts_size(&result->parts, number), positive, negative;
   count_ties(all, number, values, size, &positive, &negative);
-  BD_TRY(bd_index_new(values, size, all->index->round, all->cancel, &index, err));
+  BD_TRY(index_part(all, number, values, size, &index, err));
   bd_hole hole = bd_index_hole_at(index, (double)all->ties.threshold, positive, negative);
   bd_status status =
       bd_work_run(index, &hole, all->setting, all->effort, NULL, all->cancel, &one, err);
@@ -282,6 +301,8 @@ static void add_totals(totals *sums, const totals *more) {
   sums->sse_prune += more->sse_prune;
   sums->sse_cluster += more->sse_cluster;
   sums->sse_map += more->sse_map;
+  sums->weighted_sse += more->weighted_sse;
+  sums->cluster_fit += more->cluster_fit;
   sums->bound += more->bound;
   sums->bits += more->bits;
   sums->max_error = fmax(sums->max_error, more->max_error);
@@ -316,11 +337,13 @@ static void take_totals(const bd_index *index, const totals *sums, bd_result *re
   result->sse_prune = sums->sse_prune;
   result->sse_cluster = sums->sse_cluster;
   result->sse_map = sums->sse_map;
+  result->weighted_sse = sums->weighted_sse;
+  result->cluster_fit = sums->cluster_fit;
   result->max_error = sums->max_error;
   result->proved = sums->proved;
   result->cluster_bound = sums->bound;
   result->optimum_ratio =
-      sums->clustered ? bd_optimum_ratio(sums->sse_cluster, sums->bound) : (double)NAN;
+      sums->clustered ? bd_optimum_ratio(sums->cluster_fit, sums->bound) : (double)NAN;
   bd_measure_sums(index, sums->bits, sums->codes, LEVELS_MOST, sums->masked, result);
 }
 

@@ -67,8 +67,8 @@ void bd_start_random(const bd_survivors *survivors, int count, bd_rng *rng, doub
 
 // Squared error of the places [from, to) around a center.
 static double error_around(const bd_survivors *survivors, size_t from, size_t to, double center) {
-  double mean = center, cost = bd_run_cost(survivors, from, to, &mean);
-  return cost + (double)(to - from) * (mean - center) * (mean - center);
+  double mean = center, mass, cost = bd_run_cost(survivors, from, to, &mean, &mass);
+  return cost + mass * (mean - center) * (mean - center);
 }
 
 // The place where the squared error of [from, place] around the center passes `wanted`.

@@ -1,18 +1,25 @@
 #include "core/quant/survivors.h"
 
-bd_survivors bd_survivors_of(const bd_index *index, bd_hole hole) {
+static bd_prefix prefix_at(const bd_survivors *survivors, size_t sorted) {
+  return (survivors->weighted ? bd_index_weighted_prefix : bd_index_prefix)(survivors->index,
+                                                                            sorted);
+}
+
+bd_survivors bd_survivors_of(const bd_index *index, bd_hole hole, bool weighted) {
   size_t gap = hole.to - hole.from;
-  return (bd_survivors){.index = index,
-                        .hole = hole,
-                        .gap = gap,
-                        .count = index->stats.count - gap,
-                        .gap_from = bd_index_prefix(index, hole.from),
-                        .gap_to = bd_index_prefix(index, hole.to)};
+  bd_survivors survivors = {.index = index,
+                            .hole = hole,
+                            .gap = gap,
+                            .count = index->stats.count - gap,
+                            .weighted = weighted && index->importance};
+  survivors.gap_from = prefix_at(&survivors, hole.from);
+  survivors.gap_to = prefix_at(&survivors, hole.to);
+  return survivors;
 }
 
 double bd_survivors_value(const bd_survivors *survivors, size_t place) {
   size_t sorted = place < survivors->hole.from ? place : place + survivors->gap;
-  return (double)survivors->index->values[sorted];
+  return (double)bd_index_value(survivors->index, sorted);
 }
 
 // From a place among all sorted values to one among the survivors.
@@ -33,8 +40,8 @@ size_t bd_survivors_next(const bd_survivors *survivors, size_t place) {
 }
 
 bd_prefix bd_survivors_prefix(const bd_survivors *survivors, size_t place) {
-  if (place <= survivors->hole.from) return bd_index_prefix(survivors->index, place);
-  bd_prefix all = bd_index_prefix(survivors->index, place + survivors->gap);
+  if (place <= survivors->hole.from) return prefix_at(survivors, place);
+  bd_prefix all = prefix_at(survivors, place + survivors->gap);
   return bd_prefix_minus(all, &survivors->gap_from, &survivors->gap_to);
 }
 

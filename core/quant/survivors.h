@@ -11,12 +11,14 @@
 typedef struct bd_survivors {
   const bd_index *index;
   bd_hole hole;
-  size_t gap;   // values in the hole
-  size_t count; // values outside
+  size_t gap;    // values in the hole
+  size_t count;  // values outside
+  bool weighted; // sums count each value by its importance
   bd_prefix gap_from, gap_to;
 } bd_survivors;
 
-bd_survivors bd_survivors_of(const bd_index *index, bd_hole hole);
+// weighted: by the index's importance, where it has one.
+bd_survivors bd_survivors_of(const bd_index *index, bd_hole hole, bool weighted);
 
 // The value at a place, 0..count-1.
 double bd_survivors_value(const bd_survivors *survivors, size_t place);

@@ -140,7 +140,7 @@ static bd_status measure(const bd_index *index, const bd_setting *setting, bd_ef
                          const bd_cancel *cancel, bool whole, double *out, bd_error *err) {
   bd_result *result;
   BD_TRY(bd_quantize(index, setting, effort, cancel, &result, err));
-  *out = whole ? result->sqnr_db : result->sse_cluster;
+  *out = whole ? result->sqnr_db : result->cluster_fit;
   bd_result_free(result);
   return BD_OK;
 }

@@ -323,7 +323,7 @@ static bool take_bound(bd_session *session, const bd_delivery *delivery) {
   bool current = delivery->generation == slot->generation && !state->stale && state->proving;
   if (!current || !(delivery->bound > slot->result->cluster_bound)) return false;
   slot->result->cluster_bound = delivery->bound;
-  slot->result->optimum_ratio = bd_optimum_ratio(slot->result->sse_cluster, delivery->bound);
+  slot->result->optimum_ratio = bd_optimum_ratio(slot->result->cluster_fit, delivery->bound);
   return true;
 }
 

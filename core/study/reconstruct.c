@@ -184,7 +184,7 @@ static bd_status make_book(const fitting *f, const float *values, bd_coded **out
   bd_result *result = NULL;
   setting.prune = 0;
   BD_TRY(bd_index_new(values, layer->count, layer->round, layer->cancel, &index, err));
-  bd_reread source = {bd_mending_axes(layer), read_values, values, 0};
+  bd_reread source = {.axes = bd_mending_axes(layer), .read = read_values, .from = values};
   bd_index_set_reread(index, &source);
   bd_effort effort = bd_effort_for(&setting);
   bd_status status = bd_quantize(index, &setting, effort, layer->cancel, &result, err);

@@ -70,7 +70,7 @@ static void print_row(const bench *one, bd_setting setting) {
 static void print_exact(const bench *one) {
   double *values = malloc(one->count * sizeof *values);
   for (size_t i = 0; i < one->count; i++)
-    values[i] = (double)bd_index_values(one->index)[i];
+    values[i] = (double)bd_index_value(one->index, i);
   bd_setting setting = naive_setting("method=kmeans,init=optimal,bits=4");
   bd_result *result;
   double ours = time_run(one, &setting, BD_PROVED, &result), start = cpu_ms();

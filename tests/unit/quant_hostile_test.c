@@ -209,7 +209,7 @@ static void edges_cancelled_at_once(void **state) {
   bd_rng rng = bd_rng_seed(1, 7);
   naive_fill(SHAPE_NORMAL, &rng, weights, MOST);
   bd_index *index = naive_index(weights, MOST);
-  bd_survivors survivors = bd_survivors_of(index, bd_index_hole(index, 0));
+  bd_survivors survivors = bd_survivors_of(index, bd_index_hole(index, 0), true);
   bd_cancel cancel = true;
   bd_error err = {""};
   bd_links links;

@@ -26,7 +26,6 @@ static void over_tensors(void (*check)(bd_rng *, const bd_index *, const float *
 static void check_stats(bd_rng *rng, const bd_index *index, const float *weights, size_t count) {
   (void)rng;
   const bd_stats *stats = bd_index_stats(index);
-  const float *values = bd_index_values(index);
   long double sum = 0, energy = 0, square = 0;
   size_t zeros = 0, distinct = 1;
   for (size_t i = 0; i < count; i++) {
@@ -38,14 +37,15 @@ static void check_stats(bd_rng *rng, const bd_index *index, const float *weights
   for (size_t i = 0; i < count; i++)
     square += (weights[i] - mean) * (weights[i] - mean);
   for (size_t i = 1; i < count; i++) {
-    assert_true(values[i - 1] <= values[i]);
-    distinct += values[i] != values[i - 1];
+    assert_true(bd_index_value(index, i - 1) <= bd_index_value(index, i));
+    distinct += bd_index_value(index, i) != bd_index_value(index, i - 1);
   }
   assert_int_equal(stats->count, count);
   assert_int_equal(stats->zeros, zeros);
   assert_int_equal(stats->distinct, distinct);
-  assert_true(stats->min == (double)values[0] && stats->max == (double)values[count - 1]);
-  assert_true(stats->median == (double)values[count / 2]);
+  assert_true(stats->min == (double)bd_index_value(index, 0) &&
+              stats->max == (double)bd_index_value(index, count - 1));
+  assert_true(stats->median == (double)bd_index_value(index, count / 2));
   assert_near(stats->mean, (double)mean, 1e-13, 1e-15);
   assert_near(stats->energy, (double)energy, 1e-13, 0);
   assert_near(stats->deviation, (double)sqrtl(square / (long double)count), 1e-9, 1e-15);
@@ -66,8 +66,8 @@ static void check_sorted(bd_rng *rng, const bd_index *index, const float *weight
   memcpy(sorted, weights, count * sizeof *sorted);
   qsort(sorted, count, sizeof *sorted, by_value);
   for (size_t i = 0; i < count; i++) {
-    assert_true(sorted[i] == bd_index_values(index)[i]);
-    assert_false(signbit(bd_index_values(index)[i]) && sorted[i] == 0);
+    assert_true(sorted[i] == bd_index_value(index, i));
+    assert_false(signbit(bd_index_value(index, i)) && sorted[i] == 0);
   }
   for (int probe = 0; probe < 20; probe++) {
     double x = (double)sorted[bd_rng_next(rng) % count] + (probe % 3 - 1) * 1e-9;
@@ -91,7 +91,7 @@ static void sorting_and_searching(void **state) {
 static void check_range(const bd_index *index, size_t from, size_t to, double absolute) {
   long double sum = 0, square = 0, median = bd_index_stats(index)->median;
   for (size_t i = from; i < to; i++) {
-    long double away = bd_index_values(index)[i] - median;
+    long double away = bd_index_value(index, i) - median;
     sum += away;
     square += away * away;
   }
@@ -170,7 +170,7 @@ static void check_hole(bd_rng *rng, const bd_index *index, const float *weights,
   assert_int_equal(hole.pruned, asked);
   assert_int_equal(hole.to - hole.from, total);
   for (size_t i = hole.from; i < hole.to; i++)
-    assert_true(fabs((double)bd_index_values(index)[i]) <= hole.threshold);
+    assert_true(fabs((double)bd_index_value(index, i)) <= hole.threshold);
 }
 
 static void pruning(void **state) {

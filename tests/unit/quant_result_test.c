@@ -269,7 +269,7 @@ static int cluster_means(const bd_index *index, const bd_result *clusters, doubl
     int level = clusters->cells[i].level;
     for (; i < clusters->cell_count && clusters->cells[i].level == level; i++)
       for (size_t v = clusters->cells[i].from; v < clusters->cells[i].to; v++)
-        values[used++] = (double)bd_index_values(index)[v];
+        values[used++] = (double)bd_index_value(index, v);
     long double mean = 0;
     for (size_t v = 0; v < used; v++)
       mean += values[v];
@@ -281,14 +281,13 @@ static int cluster_means(const bd_index *index, const bd_result *clusters, doubl
 
 // Lloyd stands still: the border between two clusters is half way between their means.
 static void check_borders(const bd_index *index, const bd_result *result, const double *means) {
-  const float *values = bd_index_values(index);
   for (int i = 0, cluster = 0; i + 1 < result->cell_count; i++) {
     const bd_cell *left = &result->cells[i], *right = &result->cells[i + 1];
     if (left->level == right->level) continue;
     double middle = (means[cluster] + means[cluster + 1]) / 2;
     double slack = 1e-12 * fmax(fabs(means[cluster]), fabs(means[cluster + 1]));
-    assert_true((double)values[left->to - 1] <= middle + slack);
-    assert_true((double)values[right->from] >= middle - slack);
+    assert_true((double)bd_index_value(index, left->to - 1) <= middle + slack);
+    assert_true((double)bd_index_value(index, right->from) >= middle - slack);
     cluster++;
   }
 }
@@ -319,8 +318,8 @@ static void check_two_stage(const tensor *one, const bd_index *index, const bd_r
     for (int i = 0; i < clusters->cell_count; i++) {
       if (i && clusters->cells[i].level != clusters->cells[i - 1].level) cluster++;
       double expected = nearest(levels, grid, means[cluster]);
-      double level = bd_result_level_of(result, index,
-                                        (double)bd_index_values(index)[clusters->cells[i].from]);
+      double level =
+          bd_result_level_of(result, index, (double)bd_index_value(index, clusters->cells[i].from));
       assert_near(fabs(level - means[cluster]), fabs(expected - means[cluster]), 1e-9,
                   2e-7 * fmax(fabs(means[0]), fabs(means[count - 1])) + 1e-15);
     }

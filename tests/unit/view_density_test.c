@@ -94,9 +94,10 @@ static void test_after_is_flat_within_a_cell(void **state) {
   for (int c = 0; c < result->cell_count; c++) {
     double least = INFINITY, most = -INFINITY, count = 0;
     for (int i = 0; i < COUNT; i++) {
-      const float *values = bd_index_values(index);
       const bd_cell *cell = &result->cells[c];
-      if (weights[i] < values[cell->from] || weights[i] > values[cell->to - 1]) continue;
+      if (weights[i] < bd_index_value(index, cell->from) ||
+          weights[i] > bd_index_value(index, cell->to - 1))
+        continue;
       least = fmin(least, weights[i]);
       most = fmax(most, weights[i]);
       count++;

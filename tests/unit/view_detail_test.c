@@ -193,7 +193,6 @@ static void test_the_chart_falls_as_the_trace_does(void **unused) {
 static void check_level(const bench *b, int level) {
   const bd_layer_state *state = bd_session_layer(b->desk.session, b->desk.layer);
   const bd_result *result = state->result;
-  const float *values = bd_index_values(state->index);
   bd_book_level row = bd_book_at(result, state->index, level);
   size_t count = 0;
   double low = INFINITY, high = -INFINITY;
@@ -205,8 +204,8 @@ static void check_level(const bench *b, int level) {
         takes = result->levels[result->cells[j].level];
     if (takes != result->levels[level]) continue;
     count++;
-    low = fmin(low, (double)values[i]);
-    high = fmax(high, (double)values[i]);
+    low = fmin(low, (double)bd_index_value(state->index, i));
+    high = fmax(high, (double)bd_index_value(state->index, i));
   }
   assert_int_equal(row.weights, count);
   assert_true(row.low == low && row.high == high);
