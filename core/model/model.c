@@ -33,7 +33,10 @@ static bd_status describe(bd_model *model, const char *path, bd_error *err) {
   bd_model_info *info = &model->info;
   info->file = bd_arena_text(model->arena, "%s", path);
   model->loaded = bd_arena_take(model->arena, (size_t)model->layers.count, sizeof *model->loaded);
-  if (!info->file || !model->loaded || !bd_ports_list(said->graph, model->arena, info))
+  model->importance =
+      bd_arena_take(model->arena, (size_t)model->layers.count, sizeof *model->importance);
+  if (!info->file || !model->loaded || !model->importance ||
+      !bd_ports_list(said->graph, model->arena, info))
     return bd_fail_memory(err, path);
   model->source.path = info->file;
   info->file_bytes = (int64_t)model->source.map.size;

@@ -102,7 +102,15 @@ bd_status bd_model_weights(const bd_model *model, int layer, bd_weights *out, bd
 // The same for weights [first, first + count) alone, into out: nothing more is read of a data file.
 bd_status bd_model_weights_some(const bd_model *model, int layer, size_t first, size_t count,
                                 float *out, bd_error *err);
+// The same as they are stored, of a layer of 16 bits.
+bd_status bd_model_words(const bd_model *model, int layer, size_t first, size_t count,
+                         uint16_t *out, bd_error *err);
 void bd_weights_free(bd_weights *weights);
+
+// What each weight of a layer counts for, in stored order (quant/index.h); NULL: all the same. Set
+// before any other thread sees the model, which takes the memory over (malloc).
+void bd_model_set_importance(bd_model *model, int layer, float *importance);
+const float *bd_model_importance(const bd_model *model, int layer);
 // SHA-256 over the layer's stored values, little-endian, in their own type.
 bd_status bd_model_layer_sha256(const bd_model *model, int layer, char out[65], bd_error *err);
 

@@ -16,6 +16,7 @@ struct bd_model {
   Onnx__ModelProto *proto; // raw data: in the maps of the source and of the data files
   bd_layers layers;
   _Atomic(void *) *loaded; // a layer's raw data of the source, NULL until asked for
+  float **importance;      // a layer's, NULL: none was given
   bd_model_info info;
 };
 

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include <stdlib.h>
+
 enum { SOME = 4096 }; // values converted at once
 
 static size_t bytes_of(const bd_values *values) {
@@ -109,6 +111,8 @@ bd_status bd_model_raw(const bd_model *model, const Onnx__TensorProto *tensor, c
 void bd_weights_unload(bd_model *model) {
   for (int i = 0; model->loaded && i < model->layers.count; i++)
     bd_pages_free(model->loaded[i], bytes_of(&model->layers.items[i].values));
+  for (int i = 0; model->importance && i < model->layers.count; i++)
+    free(model->importance[i]);
 }
 
 bd_status bd_model_weights(const bd_model *model, int layer, bd_weights *out, bd_error *err) {
@@ -128,37 +132,59 @@ bd_status bd_model_weights(const bd_model *model, int layer, bd_weights *out, bd
   return out->owned ? BD_OK : bd_fail_memory(err, bd_model_layer(model, layer)->tensor);
 }
 
-// Some of a layer's values of a data file, in pieces.
-static bd_status convert_some(const bd_source *file, const bd_values *values, size_t first,
-                              size_t count, float *out, bd_error *err) {
-  size_t size = bd_dtype_size(values->type);
-  const char *place = (const char *)values->data + first * size;
-  if (values->type == BD_FLOAT32) return bd_source_read(file, place, count * size, out, err);
-  double some[SOME];
-  for (size_t at = 0; at < count; at += SOME) {
-    size_t piece = count - at < SOME ? count - at : SOME;
-    BD_TRY(bd_source_read(file, place + at * size, piece * size, some, err));
-    bd_dtype_to_float(values->type, some, piece, out + at);
-  }
+// A view of a layer's values [first, first + count): in memory, or, where *file is set, in it.
+static bd_status some_of(const bd_model *model, int layer, size_t first, size_t count,
+                         bd_values *values, const bd_source **file, bd_error *err) {
+  const bd_found *found;
+  void *none;
+  BD_TRY(usable(model, layer, &found, err));
+  *values = found->values;
+  if (first > values->count || count > values->count - first)
+    return bd_fail(err, BD_INVALID, "%s: has only %zu weights", found->shown.tensor, values->count);
+  *file = bd_external_source(&model->external, values->data);
+  if (!*file) BD_TRY(values_of(model, layer, values, &none, err));
+  size_t size = values->wide ? sizeof(int32_t) : bd_dtype_size(values->type);
+  values->data = (const char *)values->data + first * size;
+  values->count = count;
   return BD_OK;
 }
 
 bd_status bd_model_weights_some(const bd_model *model, int layer, size_t first, size_t count,
                                 float *out, bd_error *err) {
-  const bd_found *found;
-  BD_TRY(usable(model, layer, &found, err));
-  bd_values values = found->values;
-  if (first > values.count || count > values.count - first)
-    return bd_fail(err, BD_INVALID, "%s: has only %zu weights", found->shown.tensor, values.count);
-  const bd_source *file = bd_external_source(&model->external, values.data);
-  if (file) return convert_some(file, &values, first, count, out, err);
-  void *none;
-  BD_TRY(values_of(model, layer, &values, &none, err));
-  size_t size = values.wide ? sizeof(int32_t) : bd_dtype_size(values.type);
-  values.data = (const char *)values.data + first * size;
-  values.count = count;
-  bd_values_floats(&values, out);
+  bd_values values;
+  const bd_source *file = NULL;
+  BD_TRY(some_of(model, layer, first, count, &values, &file, err));
+  if (!file) bd_values_floats(&values, out);
+  if (!file) return BD_OK;
+  size_t size = bd_dtype_size(values.type);
+  if (values.type == BD_FLOAT32) return bd_source_read(file, values.data, count * size, out, err);
+  double some[SOME];
+  for (size_t at = 0; at < count; at += SOME) {
+    size_t piece = count - at < SOME ? count - at : SOME;
+    const char *place = (const char *)values.data + at * size;
+    BD_TRY(bd_source_read(file, place, piece * size, some, err));
+    bd_dtype_to_float(values.type, some, piece, out + at);
+  }
   return BD_OK;
+}
+
+bd_status bd_model_words(const bd_model *model, int layer, size_t first, size_t count,
+                         uint16_t *out, bd_error *err) {
+  bd_values values;
+  const bd_source *file = NULL;
+  BD_TRY(some_of(model, layer, first, count, &values, &file, err));
+  if (file) return bd_source_read(file, values.data, count * sizeof *out, out, err);
+  bd_values_pack(&values, out);
+  return BD_OK;
+}
+
+void bd_model_set_importance(bd_model *model, int layer, float *importance) {
+  free(model->importance[layer]);
+  model->importance[layer] = importance;
+}
+
+const float *bd_model_importance(const bd_model *model, int layer) {
+  return model->importance[layer];
 }
 
 void bd_weights_free(bd_weights *weights) {

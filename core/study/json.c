@@ -47,6 +47,7 @@ static void add_error(cJSON *object, const bd_result *result) {
   bd_json_number(object, "sse_prune", result->sse_prune);
   bd_json_number(object, "sse_cluster", result->sse_cluster);
   bd_json_number(object, "sse_map", result->sse_map);
+  bd_json_number(object, "weighted_sse", result->weighted_sse);
   bd_json_number(object, "sqnr_db", result->sqnr_db);
   bd_json_number(object, "max_error", result->max_error);
   bd_json_number(object, "optimum_ratio", result->optimum_ratio);

@@ -1,89 +1,11 @@
 #include "core/study/study.h"
 
 #include "core/base/file.h"
-#include "core/base/memory.h"
-#include "core/base/text.h"
 
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-static double round_float16(double value) {
-  return bd_dtype_round(BD_FLOAT16, value);
-}
-static double round_bfloat16(double value) {
-  return bd_dtype_round(BD_BFLOAT16, value);
-}
-static double round_float64(double value) {
-  return bd_dtype_round(BD_FLOAT64, value);
-}
-
-bd_rounding bd_study_rounding(bd_dtype type) {
-  switch (type) {
-  case BD_FLOAT16:
-    return round_float16;
-  case BD_BFLOAT16:
-    return round_bfloat16;
-  case BD_FLOAT64:
-    return round_float64;
-  case BD_FLOAT32:
-    break;
-  }
-  return NULL;
-}
-
-// Without a channel axis all weights are one channel.
-bd_axes bd_study_axes(const bd_layer *layer) {
-  bd_axes axes = {1, 1, (size_t)layer->weights};
-  if (layer->channel_axis < 0) return axes;
-  axes.channels = (size_t)layer->shape[layer->channel_axis];
-  axes.inner = 1;
-  for (int axis = 0; axis < layer->channel_axis; axis++)
-    axes.outer *= (size_t)layer->shape[axis];
-  for (int axis = layer->channel_axis + 1; axis < layer->rank; axis++)
-    axes.inner *= (size_t)layer->shape[axis];
-  return axes;
-}
-
-static bd_status read_again(const bd_reread *self, size_t first, size_t count, float *out,
-                            bd_error *err) {
-  return bd_model_weights_some(self->from, self->number, first, count, out, err);
-}
-
-bd_status bd_study_index(const bd_model *model, int layer, const bd_cancel *cancel, bd_index **out,
-                         bd_error *err) {
-  *out = NULL;
-  bd_weights weights;
-  BD_TRY(bd_model_weights(model, layer, &weights, err));
-  const bd_layer *about = bd_model_layer(model, layer);
-  bd_rounding round = bd_study_rounding(about->type);
-  bd_reread source = {
-      .axes = bd_study_axes(about), .read = read_again, .from = model, .number = layer};
-  bd_status status = bd_index_new(weights.data, weights.count, round, cancel, out, err);
-  if (status == BD_OK) bd_index_set_reread(*out, &source);
-  bd_weights_free(&weights);
-  return status;
-}
-
-// The weights once as they are read, once sorted with their sums, and working memory for one layer.
-bd_status bd_study_fits(const bd_model *model, bd_error *err) {
-  double all = 0, largest = 0;
-  for (int i = 0; i < bd_model_layer_count(model); i++) {
-    const bd_layer *layer = bd_model_layer(model, i);
-    double bytes = layer->refused ? 0 : 4.0 * (double)layer->weights;
-    all += bytes;
-    largest = bytes > largest ? bytes : largest;
-  }
-  double kept = bd_model_about(model)->data_files ? 0 : all;
-  double needed = kept + 1.35 * all + 2 * largest, left = (double)bd_memory_left();
-  char much[32], few[32];
-  if (needed <= left) return BD_OK;
-  return bd_fail(err, BD_FAILED,
-                 "%s: takes about %s of memory, %s are left under the ceiling: raise --memory",
-                 bd_model_about(model)->file, bd_text_bytes(much, sizeof much, needed),
-                 bd_text_bytes(few, sizeof few, left));
-}
 
 enum { PROGRESS_MS = 100 };
 

@@ -60,6 +60,7 @@ typedef enum option_id {
   OPT_FORMAT,
   OPT_FORMAT_VERSION,
   OPT_MEMORY,
+  OPT_IMPORTANCE,
   OPT_WIDTHS,
   OPT_STRICT,
   OPT_TARGET_BITS,
@@ -149,6 +150,9 @@ static const option_row rows[] = {
     {"std", 0, "A,B,…", FEEDS, "then divide, for each channel", OPT_STD},
     {"normalize", 0, "none|unit|imagenet", FEEDS,
      "unit: 0..255 to 0..1; imagenet: then ImageNet's mean and deviation", OPT_NORMALIZE},
+    {"importance", 0, "FILE", EVERYWHERE & ~MERGE,
+     "what each weight's error counts for: a .npz with an array for each layer's tensor",
+     OPT_IMPORTANCE},
     {"memory", 0, "SIZE", EVERYWHERE, "never hold more memory: 500M, 2GiB", OPT_MEMORY},
     {"threads", 0, "N", EVERYWHERE, "worker threads (default: the processors at hand)",
      OPT_THREADS},
@@ -329,6 +333,9 @@ static bd_status take(bd_options *options, int id, const char *value, bd_error *
     return read_threads(options, value, err);
   case OPT_LIMIT:
     return read_limit(options, value, err);
+  case OPT_IMPORTANCE:
+    options->importance = value;
+    break;
   case OPT_MEMORY:
     return read_memory(options, value, err);
   case OPT_TARGET_BITS:

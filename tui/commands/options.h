@@ -18,7 +18,7 @@ typedef struct bd_subcommand {
 struct bd_options {
   const bd_subcommand *command;
   const char *model; // NULL: none given
-  const char *config, *output, *theme, *script;
+  const char *config, *output, *theme, *script, *importance;
   bool json, ascii, no_color, no_mouse, read_only, force_match, help, version;
   int threads;                        // 0: the processors at hand
   const char *fields[BD_FIELD_COUNT]; // NULL: not given

@@ -1,6 +1,8 @@
 // From the command line to one dial a layer.
 #include "tui/commands/commands.h"
 
+#include "core/study/importance.h"
+
 #include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
@@ -152,7 +154,9 @@ bd_status bd_options_model(const bd_options *options, bd_model **model, bd_error
   *model = NULL;
   if (!options->model) BD_TRY(bd_options_sample("fashion.onnx", path, sizeof path, err));
   BD_TRY(bd_model_open(options->model ? options->model : path, model, err));
-  bd_status status = bd_study_fits(*model, err);
+  bd_status status =
+      options->importance ? bd_importance_load(*model, options->importance, err) : BD_OK;
+  if (status == BD_OK) status = bd_study_fits(*model, err);
   if (status == BD_OK) return BD_OK;
   bd_model_close(*model);
   *model = NULL;
