@@ -57,10 +57,10 @@ typedef enum option_id {
   OPT_STD,
   OPT_NORMALIZE,
   OPT_CALIBRATION,
+  OPT_IMPORTANCE,
   OPT_FORMAT,
   OPT_FORMAT_VERSION,
   OPT_MEMORY,
-  OPT_IMPORTANCE,
   OPT_WIDTHS,
   OPT_STRICT,
   OPT_TARGET_BITS,
@@ -289,6 +289,7 @@ static bool take_text(bd_options *options, int id, const char *value) {
       [OPT_SCRIPT - OPT_CONFIG] = &options->script,
       [OPT_DATA - OPT_CONFIG] = &options->data,
       [OPT_LABELS - OPT_CONFIG] = &options->labels,
+      [OPT_IMPORTANCE - OPT_CONFIG] = &options->importance,
       [OPT_SCALE_INPUT - OPT_CONFIG] = &options->scale_input,
       [OPT_MEAN - OPT_CONFIG] = &options->mean,
       [OPT_STD - OPT_CONFIG] = &options->std,
@@ -333,9 +334,6 @@ static bd_status take(bd_options *options, int id, const char *value, bd_error *
     return read_threads(options, value, err);
   case OPT_LIMIT:
     return read_limit(options, value, err);
-  case OPT_IMPORTANCE:
-    options->importance = value;
-    break;
   case OPT_MEMORY:
     return read_memory(options, value, err);
   case OPT_TARGET_BITS:
