@@ -8,6 +8,7 @@
 #include "tui/dials.h"
 #include "tui/find.h"
 #include "tui/form.h"
+#include "tui/handover.h"
 #include "tui/help.h"
 #include "tui/leave.h"
 #include "tui/prompt.h"
@@ -331,6 +332,15 @@ static bd_status copy_row(bd_ui *ui, const char *argument, bd_error *err) {
   return status;
 }
 
+// Without an argument, the page that asks for it.
+static bd_status hand_over(bd_ui *ui, const char *argument, bd_error *err) {
+  return given(argument) ? bd_handover_run(ui, argument, err) : bd_handover_open(ui, err);
+}
+
+static bd_status target(bd_ui *ui, const char *argument, bd_error *err) {
+  return bd_handover_target(ui, argument, err);
+}
+
 static bd_status save_screen(bd_ui *ui, const char *argument, bd_error *err) {
   BD_TRY(need(argument, "save-screen takes the path of a file", err));
   BD_TRY(writable(ui, err));
@@ -396,6 +406,8 @@ static bd_status (*const actions[BD_DO_COUNT])(bd_ui *ui, const char *argument, 
     [BD_DO_WRITE] = write_config,
     [BD_DO_LOAD] = load_config,
     [BD_DO_RESCUE] = rescue,
+    [BD_DO_EXPORT] = hand_over,
+    [BD_DO_TARGET] = target,
     [BD_DO_COPY] = copy,
     [BD_DO_COPY_ROW] = copy_row,
     [BD_DO_SAVE_SCREEN] = save_screen,

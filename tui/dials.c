@@ -75,6 +75,17 @@ static bd_status edit_begin(const bd_desk *desk, draft *out, bd_error *err) {
   return out->count > 0 ? BD_OK : fail_no_layer(desk, err);
 }
 
+// What the target of the network cannot hold of the new setting.
+static void warn_target(bd_desk *desk, const draft *edit) {
+  char why[160];
+  for (int i = 0; desk->target && i < edit->count; i++)
+    if (bd_format_warns(desk->target, desk->target_version, &edit->dials[i].setting, why,
+                        sizeof why)) {
+      bd_desk_say(desk, "%s", why);
+      return;
+    }
+}
+
 // Hands the edit to the session. what: "bits" or the like; value: what it is now, or NULL.
 static void edit_end(bd_desk *desk, const draft *edit, const char *what, const char *value) {
   char names[256], step[512];
@@ -83,6 +94,7 @@ static void edit_end(bd_desk *desk, const draft *edit, const char *what, const c
   int changed = bd_session_edit(desk->session, edit->layers, edit->dials, edit->count, step);
   if (changed == 0) bd_desk_say(desk, "%s (as it was)", step);
   if (changed > 1) bd_desk_say(desk, "%s", step);
+  if (changed > 0) warn_target(desk, edit);
 }
 
 static bd_status set_all(draft *edit, int field, const char *text, bd_error *err) {

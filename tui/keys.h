@@ -44,6 +44,8 @@
   X(COPY, "copy", "y", NULL, NULL, "copy the value in hand to the clipboard")                      \
   X(COPY_ROW, "copy-row", "Y", NULL, NULL, "copy the layer's whole row as JSON")                   \
   X(BACK, "back", "<esc> <bs>", NULL, NULL, "clear filter, then marks; go to the table")           \
+  X(EXPORT, "export", "e", NULL, "F PATH", "hand the network to another tool, in format F")        \
+  X(TARGET, "target", "", NULL, "F", "warn at the dials of what format F cannot hold")             \
   X(REDRAW, "redraw", "<c-l>", NULL, NULL, "draw the whole screen anew")                           \
   X(SET, "set", "", NULL, "FIELD VALUE", "set any field of the setting")                           \
   X(SELECT, "select", "", NULL, "TENSOR", "take a layer in hand by its name")                      \

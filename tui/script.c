@@ -2,6 +2,7 @@
 
 #include "core/base/file.h"
 #include "core/base/text.h"
+#include "tui/handover.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -101,7 +102,7 @@ bd_status bd_script_wait(bd_ui *ui, bd_error *err) {
   bd_session *session = ui->desk.session;
   BD_TRY(draw(ui, err)); // what is seen decides what is worked on
   bd_ui_poll(ui);
-  while (bd_session_pending(session) > 0) {
+  while (bd_session_pending(session) > 0 || bd_handover_busy(ui)) {
     struct pollfd wake = {bd_session_wake_fd(session), POLLIN, 0};
     if (poll(&wake, 1, -1) < 0 && errno != EINTR) {
       return bd_fail(err, BD_FAILED, "waiting failed: %s", strerror(errno));

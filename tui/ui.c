@@ -2,6 +2,7 @@
 
 #include "tui/actions.h"
 #include "tui/footer.h"
+#include "tui/handover.h"
 #include "tui/remember.h"
 #include "tui/tabs.h"
 #include "viewers/show.h"
@@ -72,6 +73,7 @@ void bd_ui_close(bd_ui *ui) {
 void bd_ui_free(bd_ui *ui) {
   if (!ui) return;
   bd_ui_close(ui);
+  bd_handover_free(ui->handover);
   for (int i = 0; i < ui->panels; i++)
     ui->classes[i]->close(ui->views[i]);
   bd_canvas_free(ui->canvas);
@@ -232,6 +234,7 @@ void bd_ui_mouse(bd_ui *ui, int column, int row, int wheel) {
 
 bool bd_ui_poll(bd_ui *ui) {
   bool changed = bd_session_poll(ui->desk.session);
+  changed |= bd_handover_poll(ui);
   // A notice waits until the line is free, so that it hides no answer to a key.
   const char *notice = ui->desk.message[0] ? NULL : bd_session_notice(ui->desk.session);
   if (notice) bd_desk_say(&ui->desk, "%s", notice);

@@ -11,6 +11,7 @@
 #include "viewers/view.h"
 
 typedef struct bd_ui bd_ui;
+typedef struct bd_handover bd_handover; // handover.h
 
 // What lies over the panels and takes the keys: a prompt, the form, the help, a question. One at a
 // time; a table of callbacks and its own state.
@@ -38,13 +39,14 @@ struct bd_ui {
   bool theme_chosen;               // here, not by an option: it is remembered
   const bd_overlay_class *overlay; // NULL: none
   void *overlay_state;
-  bd_rescue *rescue;  // the owner's (app.c); NULL: nothing is kept
-  bd_history history; // of the command line
-  char find[128];     // what was searched for last
-  char *clipboard;    // text that waits to go to the terminal's clipboard; NULL none. Owned.
-  bool redraw;        // the terminal is to be drawn anew, whatever it shows
-  bool asked;         // to leave, once, on a screen too small for a question
-  char replace[512];  // the config path that was asked about: "" the usual one
+  bd_handover *handover; // exports; NULL until the first
+  bd_rescue *rescue;     // the owner's (app.c); NULL: nothing is kept
+  bd_history history;    // of the command line
+  char find[128];        // what was searched for last
+  char *clipboard;       // text that waits to go to the terminal's clipboard; NULL none. Owned.
+  bool redraw;           // the terminal is to be drawn anew, whatever it shows
+  bool asked;            // to leave, once, on a screen too small for a question
+  char replace[512];     // the config path that was asked about: "" the usual one
   bool asked_to_replace;
   bool done; // leave
 };

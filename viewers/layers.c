@@ -213,9 +213,14 @@ static bd_role cell_role(const bd_layer_state *state, bd_column column) {
 }
 
 // The number, a gauge that keeps a gap to the row above at 8 bits, and the lock.
-static void draw_bits(const bd_layer_state *state, bd_area area, int at, int row) {
+static void draw_bits(const bd_desk *desk, const bd_layer_state *state, bd_area area, int at,
+                      int row) {
+  char why[160];
   int bits = state->dial.setting.bits;
-  bd_role role = cell_role(state, BD_COLUMN_BITS);
+  bool warn =
+      desk->target && !state->refused &&
+      bd_format_warns(desk->target, desk->target_version, &state->dial.setting, why, sizeof why);
+  bd_role role = warn ? BD_ROLE_WARN : cell_role(state, BD_COLUMN_BITS);
   bd_printf(area, at, row, role, "%2d", bits);
   if (bits <= BD_BITS_MAX) {
     int ramp = BD_ROLE_RAMP2 + clamp(bits, 2, BD_BITS_MAX) - 2;
@@ -223,6 +228,8 @@ static void draw_bits(const bd_layer_state *state, bd_area area, int at, int row
   }
   if (state->dial.locked)
     bd_put(area, at + 3, row, bd_glyph_sign(area.canvas, BD_SIGN_LOCK), BD_ROLE_WARN);
+  else if (warn)
+    bd_put(area, at + 3, row, '!', BD_ROLE_WARN);
 }
 
 static void draw_spark(bd_view *view, const bd_layer_state *state, int index, bd_area area, int at,
@@ -243,7 +250,7 @@ static void draw_cell(bd_view *view, const bd_desk *desk, int index, bd_column c
   int at = view->plan.at[column], width = view->plan.width[column];
   char text[512], brief[512];
   if (column == BD_COLUMN_BITS) {
-    draw_bits(state, area, at, row);
+    draw_bits(desk, state, area, at, row);
     return;
   }
   if (column == BD_COLUMN_SPARK) {
@@ -448,6 +455,7 @@ const bd_view_class bd_layers_view = {
     .mouse = mouse,
     .copy = copy,
     .signs = "A ~ marks a number of the setting before, here and in the first line: the new one is "
-             "being computed. opt is how far the clustering is from the optimum: ✓ none, +2% so "
+             "being computed. A ! beside the bits: the format that :target names cannot hold them. "
+             "opt is how far the clustering is from the optimum: ✓ none, +2% so "
              "much, ≤+2% at most so much.",
 };

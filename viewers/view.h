@@ -3,6 +3,7 @@
 #ifndef BD_VIEWERS_VIEW_H
 #define BD_VIEWERS_VIEW_H
 
+#include "core/export/format.h"
 #include "core/session/insight.h"
 #include "core/session/session.h"
 #include "viewers/canvas.h"
@@ -12,13 +13,15 @@
 // What all panels share: which layer is in hand, which are marked, and what a view wants to say.
 typedef struct bd_desk {
   bd_session *session;
-  int layer;         // in hand; -1 where the model has no layers
-  bool *marks;       // one a layer
-  bool read_only;    // nothing may be written
-  char filter[128];  // only layers that match it are in the table (viewers/match.h); "" all
-  char message[512]; // what the last key did; the footer shows it. "" none
-  bool failed;       // the message is an error
-  bool to_table;     // a view asks: the keys go to the layer table
+  int layer;               // in hand; -1 where the model has no layers
+  bool *marks;             // one a layer
+  bool read_only;          // nothing may be written
+  char filter[128];        // only layers that match it are in the table (viewers/match.h); "" all
+  char message[512];       // what the last key did; the footer shows it. "" none
+  bool failed;             // the message is an error
+  bool to_table;           // a view asks: the keys go to the layer table
+  const bd_format *target; // the network is for it: what it cannot hold is marked; NULL none
+  int target_version;
 } bd_desk;
 
 // Sets the message (one line; kept until the next).

@@ -122,7 +122,7 @@ static cJSON *begin(int version) {
   return root;
 }
 
-static cJSON *encodings_of(const bd_plan *plan) {
+static cJSON *encodings_of(const bd_export_plan *plan) {
   static void (*const add[])(cJSON *, const char *, const bd_fit *, int) = {add_061, add_100,
                                                                             add_200};
   cJSON *root = begin(plan->version);
@@ -166,7 +166,7 @@ static double scale_of(const cJSON *entry, size_t part) {
   return cJSON_IsNumber(item) ? item->valuedouble : NAN;
 }
 
-static bd_status verify(const bd_plan *plan, const char *path, bd_error *err) {
+static bd_status verify(const bd_export_plan *plan, const char *path, bd_error *err) {
   cJSON *root;
   BD_TRY(bd_json_read(path, &root, err));
   bd_status status = BD_OK;

@@ -74,7 +74,7 @@ static const char *add_scale(bd_site *site, const bd_layer *layer, const bd_code
 }
 
 static bd_status replace(bd_site *site, bd_error *err) {
-  const bd_plan *plan = site->job->plan;
+  const bd_export_plan *plan = site->job->plan;
   const bd_layer *layer = bd_model_layer(plan->tuned->model, site->layer);
   const bd_coded *coded = plan->tuned->layers[site->layer].coded;
   lookup table = lookup_of(coded);

@@ -40,7 +40,7 @@ static void put_quoted(bd_page *page, const char *text) {
   cJSON_Delete(string);
 }
 
-static void put_layer(bd_page *page, const bd_plan *plan, int number) {
+static void put_layer(bd_page *page, const bd_export_plan *plan, int number) {
   const bd_layer *layer = bd_model_layer(plan->tuned->model, number);
   int width = plan->fits[number].width;
   bool palette = plan->tuned->layers[number].coded && width < BD_BITS_FLOAT;
@@ -55,7 +55,7 @@ static void put_layer(bd_page *page, const bd_plan *plan, int number) {
   bd_page_put(page, ": %s\n", palette ? "{mode: unique, weight_threshold: 0}" : "null");
 }
 
-static void put_file(bd_page *page, const bd_plan *plan) {
+static void put_file(bd_page *page, const bd_export_plan *plan) {
   bd_page_put(page,
               "# For coremltools.optimize.coreml.OptimizationConfig.from_yaml, on a Core ML model\n"
               "# converted from the network of `bitdial export --format fake`.\n"

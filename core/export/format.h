@@ -72,7 +72,7 @@ typedef struct bd_fit {
   bool zero_point;       // the integers need one in that width
 } bd_fit;
 
-typedef struct bd_plan {
+typedef struct bd_export_plan {
   const bd_tuned *tuned;
   const bd_format *format;
   int version;
@@ -80,12 +80,12 @@ typedef struct bd_plan {
   bd_loss *losses;
   int loss_count;
   double bytes; // packed, as the target stores it, of all layers that are not refused
-} bd_plan;
+} bd_export_plan;
 
 // The tuned network must live as long as the plan.
-bd_status bd_plan_of(const bd_tuned *tuned, const bd_format *format, int version, bd_plan *out,
-                     bd_error *err);
-void bd_plan_free(bd_plan *plan);
+bd_status bd_export_plan_of(const bd_tuned *tuned, const bd_format *format, int version,
+                            bd_export_plan *out, bd_error *err);
+void bd_export_plan_free(bd_export_plan *plan);
 
 // What was written.
 typedef struct bd_report {
@@ -97,6 +97,7 @@ typedef struct bd_report {
 // Writes the plan's files, whole or not at all, and reads them back first: names, values, distinct
 // values, zeros, ONNX's checker. BD_FAILED: could not be written, or was not read back as it should
 // be. BD_INVALID: the model or the path does not allow it.
-bd_status bd_export_write(const bd_plan *plan, const char *path, bd_report *report, bd_error *err);
+bd_status bd_export_write(const bd_export_plan *plan, const char *path, bd_report *report,
+                          bd_error *err);
 
 #endif

@@ -8,14 +8,14 @@
 #include <cjson/cJSON.h>
 
 typedef struct bd_export {
-  const bd_plan *plan;
+  const bd_export_plan *plan;
   const char *path;
   bd_arena *arena; // until the job is done
   bd_report *report;
 } bd_export;
 
 // The value that the target gives the weight at a place of a coded layer.
-double bd_fit_value(const bd_plan *plan, int layer, size_t place);
+double bd_fit_value(const bd_export_plan *plan, int layer, size_t place);
 
 // Adds a note to the report.
 void bd_report_note(bd_report *report, const char *format, ...)
@@ -39,7 +39,7 @@ void bd_page_free(bd_page *page);
 bool bd_reads_as(double got, double wanted);
 
 // The names of the nodes whose weights stay float, as a JSON list; NULL without memory.
-cJSON *bd_float_nodes(const bd_plan *plan);
+cJSON *bd_float_nodes(const bd_export_plan *plan);
 
 // One of the files of an export: written aside, then read back, then put in place.
 typedef struct bd_output {

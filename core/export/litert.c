@@ -53,7 +53,7 @@ static cJSON *entry_of(const bd_layer *layer, int bits) {
   return entry;
 }
 
-static cJSON *recipe_of(const bd_plan *plan, int *left_out) {
+static cJSON *recipe_of(const bd_export_plan *plan, int *left_out) {
   cJSON *list = cJSON_CreateArray();
   *left_out = 0;
   for (int i = 0; list && i < plan->tuned->count; i++) {

@@ -117,7 +117,7 @@ static bd_status put_layer(folder *to, int layer, cJSON *list, bd_error *err) {
 // --- the folder ----------------------------------------------------------------------------------
 
 static bd_status put_all(folder *to, bd_error *err) {
-  const bd_plan *plan = to->job->plan;
+  const bd_export_plan *plan = to->job->plan;
   cJSON *list = cJSON_CreateArray();
   bd_status status = list ? BD_OK : bd_fail_memory(err, to->job->path);
   for (int i = 0; i < plan->tuned->count && status == BD_OK; i++)

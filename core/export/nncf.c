@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static void put_script(bd_page *page, const bd_plan *plan, const cJSON *ignored) {
+static void put_script(bd_page *page, const bd_export_plan *plan, const cJSON *ignored) {
   bool four = plan->format->versions[plan->version].widths & BD_WIDTH(4);
   bd_page_put(page,
               "#!/usr/bin/env python3\n"

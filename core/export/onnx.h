@@ -68,6 +68,7 @@ const char *bd_site_floats_name(bd_site *site);
 
 // Compares an export with what the plan says, from the file: for every coded layer that is stored
 // in `model`, the values that its nodes give, their number, and the zeros.
-bd_status bd_onnx_verify(const bd_plan *plan, const char *path, bd_report *report, bd_error *err);
+bd_status bd_onnx_verify(const bd_export_plan *plan, const char *path, bd_report *report,
+                         bd_error *err);
 
 #endif

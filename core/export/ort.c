@@ -29,7 +29,7 @@ static cJSON *entries_of(const bd_fit *fit, int axis) {
   return list;
 }
 
-static cJSON *overrides_of(const bd_plan *plan) {
+static cJSON *overrides_of(const bd_export_plan *plan) {
   cJSON *root = cJSON_CreateObject();
   for (int i = 0; root && i < plan->tuned->count; i++) {
     const bd_layer *layer = bd_model_layer(plan->tuned->model, i);
@@ -39,7 +39,7 @@ static cJSON *overrides_of(const bd_plan *plan) {
   return root;
 }
 
-static cJSON *types_of(const bd_plan *plan) {
+static cJSON *types_of(const bd_export_plan *plan) {
   cJSON *root = cJSON_CreateObject();
   for (int i = 0; root && i < plan->tuned->count; i++)
     if (plan->fits[i].integers)
@@ -92,7 +92,7 @@ static const char script_end[] =
     "                    extra_options={\"TensorQuantOverrides\": overrides(),\n"
     "                                   \"WeightSymmetric\": True})\n";
 
-static void put_script(bd_page *page, const bd_plan *plan, const cJSON *excluded) {
+static void put_script(bd_page *page, const bd_export_plan *plan, const cJSON *excluded) {
   cJSON *types = types_of(plan);
   bd_page_put(page, "#!/usr/bin/env python3\n"
                     "\"\"\"Quantizes with ONNX Runtime on the grids that bitdial chose:\n\n"
@@ -112,7 +112,7 @@ static void put_script(bd_page *page, const bd_plan *plan, const cJSON *excluded
 
 // --- read back -----------------------------------------------------------------------------------
 
-static bd_status verify_entry(const bd_plan *plan, const cJSON *list, bd_error *err) {
+static bd_status verify_entry(const bd_export_plan *plan, const cJSON *list, bd_error *err) {
   int layer = bd_model_find(plan->tuned->model, list->string);
   const bd_integers *integers = layer < 0 ? NULL : plan->fits[layer].integers;
   if (!integers || (size_t)cJSON_GetArraySize(list) != integers->parts.count)
@@ -126,7 +126,7 @@ static bd_status verify_entry(const bd_plan *plan, const cJSON *list, bd_error *
   return BD_OK;
 }
 
-static bd_status verify(const bd_plan *plan, const char *path, bd_error *err) {
+static bd_status verify(const bd_export_plan *plan, const char *path, bd_error *err) {
   cJSON *root;
   BD_TRY(bd_json_read(path, &root, err));
   bd_status status = BD_OK;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const bd_version *version_of(const bd_plan *plan) {
+static const bd_version *version_of(const bd_export_plan *plan) {
   return &plan->format->versions[plan->version];
 }
 
@@ -26,7 +26,7 @@ static int widest(const bd_version *version) {
 }
 
 // Integers go into the least width that holds them, with a zero point only where that saves bits.
-static void fit_integers(const bd_plan *plan, const bd_setting *setting, bd_fit *fit) {
+static void fit_integers(const bd_export_plan *plan, const bd_setting *setting, bd_fit *fit) {
   const bd_version *version = version_of(plan);
   int width = bd_integers_width(fit->integers), zero;
   if (width < setting->bits && fit->integers->exact) width = setting->bits;
@@ -57,7 +57,7 @@ static int bits_for(int levels) {
 
 // --- what it costs -------------------------------------------------------------------------------
 
-static double packed_bytes(const bd_plan *plan, int layer) {
+static double packed_bytes(const bd_export_plan *plan, int layer) {
   const bd_tuned_layer *tuned = &plan->tuned->layers[layer];
   const bd_fit *fit = &plan->fits[layer];
   double n = (double)bd_model_layer(plan->tuned->model, layer)->weights;
@@ -75,14 +75,14 @@ static double decibel(double energy, double sse) {
   return sse > 0 ? 10 * log10(energy / sse) : (double)INFINITY;
 }
 
-double bd_fit_value(const bd_plan *plan, int layer, size_t place) {
+double bd_fit_value(const bd_export_plan *plan, int layer, size_t place) {
   const bd_integers *integers = plan->fits[layer].integers;
   if (!integers) return (double)(float)bd_coded_value(plan->tuned->layers[layer].coded, place);
   double value = (double)(float)bd_integers_step(integers, place) * integers->codes[place];
   return bd_dtype_round(bd_model_layer(plan->tuned->model, layer)->type, (double)(float)value);
 }
 
-static bd_status measure(const bd_plan *plan, bd_loss *loss, bd_error *err) {
+static bd_status measure(const bd_export_plan *plan, bd_loss *loss, bd_error *err) {
   const bd_tuned_layer *tuned = &plan->tuned->layers[loss->layer];
   const bd_fit *fit = &plan->fits[loss->layer];
   loss->bytes_before = tuned->bytes;
@@ -109,7 +109,8 @@ static bool has_groups(const bd_coded *coded) {
   return coded->parts.count > 1 && coded->parts.count != coded->parts.axes.channels;
 }
 
-static void describe_values(const bd_plan *plan, int layer, const char *unit, bd_loss *loss) {
+static void describe_values(const bd_export_plan *plan, int layer, const char *unit,
+                            bd_loss *loss) {
   const bd_coded *coded = plan->tuned->layers[layer].coded;
   if (plan->format->holds & BD_HOLDS_RANGES) {
     snprintf(loss->what, sizeof loss->what, "levels of its own");
@@ -123,7 +124,7 @@ static void describe_values(const bd_plan *plan, int layer, const char *unit, bd
   }
 }
 
-static void describe_width(const bd_plan *plan, int layer, const char *unit, bool masked,
+static void describe_width(const bd_export_plan *plan, int layer, const char *unit, bool masked,
                            bd_loss *loss) {
   const bd_setting *setting = &plan->tuned->layers[layer].coded->setting;
   bool shifted = setting->grid == BD_AFFINE && setting->method != BD_KMEANS &&
@@ -134,7 +135,7 @@ static void describe_width(const bd_plan *plan, int layer, const char *unit, boo
 }
 
 // What is lost of a layer; false where nothing is.
-static bool describe(const bd_plan *plan, int layer, bd_loss *loss) {
+static bool describe(const bd_export_plan *plan, int layer, bd_loss *loss) {
   const bd_setting *setting = &plan->tuned->layers[layer].coded->setting;
   const bd_fit *fit = &plan->fits[layer];
   char unit[64];
@@ -182,7 +183,7 @@ static bd_status count_values(const bd_coded *coded, size_t *out, bd_error *err)
   return BD_OK;
 }
 
-static bd_status fit_codes(const bd_plan *plan, int layer, bd_error *err) {
+static bd_status fit_codes(const bd_export_plan *plan, int layer, bd_error *err) {
   const bd_coded *coded = plan->tuned->layers[layer].coded;
   size_t values = (size_t)levels_of(coded);
   if (plan->format->holds & BD_HOLDS_DISTINCT) BD_TRY(count_values(coded, &values, err));
@@ -194,7 +195,7 @@ static bd_status fit_codes(const bd_plan *plan, int layer, bd_error *err) {
 }
 
 // As integers, where the layer is on an even grid; one bit of ±step is a codebook of two.
-static bd_status fit_grid(const bd_plan *plan, int layer, bd_error *err) {
+static bd_status fit_grid(const bd_export_plan *plan, int layer, bd_error *err) {
   const bd_coded *coded = plan->tuned->layers[layer].coded;
   bd_fit *fit = &plan->fits[layer];
   BD_TRY(bd_integers_of(coded, &fit->integers, err));
@@ -206,7 +207,7 @@ static bd_status fit_grid(const bd_plan *plan, int layer, bd_error *err) {
   return fit_codes(plan, layer, err);
 }
 
-static bd_status fit_layer(bd_plan *plan, int layer, bd_error *err) {
+static bd_status fit_layer(bd_export_plan *plan, int layer, bd_error *err) {
   const bd_coded *coded = plan->tuned->layers[layer].coded;
   unsigned holds = plan->format->holds;
   bd_fit *fit = &plan->fits[layer];
@@ -222,7 +223,7 @@ static bd_status fit_layer(bd_plan *plan, int layer, bd_error *err) {
   return bd_integers_of_ranges(coded, fit->width, &fit->integers, err);
 }
 
-static bd_status add_layer(bd_plan *plan, int layer, bd_error *err) {
+static bd_status add_layer(bd_export_plan *plan, int layer, bd_error *err) {
   if (plan->tuned->layers[layer].refused) return BD_OK;
   BD_TRY(fit_layer(plan, layer, err));
   plan->bytes += packed_bytes(plan, layer);
@@ -232,24 +233,24 @@ static bd_status add_layer(bd_plan *plan, int layer, bd_error *err) {
   return measure(plan, loss, err);
 }
 
-bd_status bd_plan_of(const bd_tuned *tuned, const bd_format *format, int version, bd_plan *out,
-                     bd_error *err) {
-  *out = (bd_plan){.tuned = tuned, .format = format, .version = version};
+bd_status bd_export_plan_of(const bd_tuned *tuned, const bd_format *format, int version,
+                            bd_export_plan *out, bd_error *err) {
+  *out = (bd_export_plan){.tuned = tuned, .format = format, .version = version};
   out->fits = calloc((size_t)tuned->count + 1, sizeof *out->fits);
   out->losses = calloc((size_t)tuned->count + 1, sizeof *out->losses);
   bd_status status = out->fits && out->losses ? BD_OK : bd_fail_memory(err, "the export");
   for (int i = 0; i < tuned->count && status == BD_OK; i++)
     status = add_layer(out, i, err);
-  if (status != BD_OK) bd_plan_free(out);
+  if (status != BD_OK) bd_export_plan_free(out);
   return status;
 }
 
-void bd_plan_free(bd_plan *plan) {
+void bd_export_plan_free(bd_export_plan *plan) {
   for (int i = 0; plan->fits && i < plan->tuned->count; i++)
     bd_integers_free(plan->fits[i].integers);
   free(plan->fits);
   free(plan->losses);
-  *plan = (bd_plan){0};
+  *plan = (bd_export_plan){0};
 }
 
 // --- at the dial ---------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ static bd_status replace(bd_site *site, bd_error *err) {
 
 // Types and layouts ask for opsets: 10 for a scale, 13 for one a channel, 21 for blocks and int4,
 // 25 for int2.
-static int64_t opset_for(const bd_plan *plan) {
+static int64_t opset_for(const bd_export_plan *plan) {
   int64_t opset = 10;
   for (int i = 0; i < plan->tuned->count; i++) {
     const bd_fit *fit = &plan->fits[i];

@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-bd_store bd_store_of(const bd_plan *plan, int layer) {
+bd_store bd_store_of(const bd_export_plan *plan, int layer) {
   const bd_fit *fit = &plan->fits[layer];
   const bd_coded *coded = plan->tuned->layers[layer].coded;
   bd_store out = {.layer = bd_model_layer(plan->tuned->model, layer),
@@ -37,7 +37,7 @@ size_t bd_store_first(const bd_store *store, size_t part) {
   return (size_t)(store->coded->books[part].levels - store->coded->levels);
 }
 
-const char *bd_store_name(const bd_plan *plan, int layer, bd_arena *arena) {
+const char *bd_store_name(const bd_export_plan *plan, int layer, bd_arena *arena) {
   enum { ROOM = 60 };
   char *name =
       bd_arena_text(arena, "layer%d_%s", layer, bd_model_layer(plan->tuned->model, layer)->tensor);

@@ -18,13 +18,13 @@ typedef struct bd_store {
   bool scaled; // levels count times a scale a channel
 } bd_store;
 
-bd_store bd_store_of(const bd_plan *plan, int layer);
+bd_store bd_store_of(const bd_export_plan *plan, int layer);
 int bd_store_code(const bd_store *store, size_t place);
 // Where a part's levels begin.
 size_t bd_store_first(const bd_store *store, size_t part);
 
 // A name for files and for C: "layer3_conv1_weight", letters, digits and _ alone, at most 60. In an
 // arena; NULL without memory.
-const char *bd_store_name(const bd_plan *plan, int layer, bd_arena *arena);
+const char *bd_store_name(const bd_export_plan *plan, int layer, bd_arena *arena);
 
 #endif

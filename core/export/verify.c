@@ -72,7 +72,8 @@ static size_t count_distinct(double *values, size_t count) {
   return distinct;
 }
 
-static bd_status compare_layer(const bd_plan *plan, int layer, bd_constant *got, bd_error *err) {
+static bd_status compare_layer(const bd_export_plan *plan, int layer, bd_constant *got,
+                               bd_error *err) {
   const bd_layer *shown = bd_model_layer(plan->tuned->model, layer);
   const bd_coded *coded = plan->tuned->layers[layer].coded;
   if (got->shape.count != shown->weights)
@@ -98,7 +99,7 @@ static bd_status compare_layer(const bd_plan *plan, int layer, bd_constant *got,
                  distinct, levels);
 }
 
-static bd_status verify_layer(const bd_plan *plan, int layer, const bd_model *written,
+static bd_status verify_layer(const bd_export_plan *plan, int layer, const bd_model *written,
                               bd_error *err) {
   const bd_model *model = plan->tuned->model;
   const Onnx__TensorProto *tensor = bd_model_layer_proto(model, layer);
@@ -115,7 +116,8 @@ static bd_status verify_layer(const bd_plan *plan, int layer, const bd_model *wr
   return status;
 }
 
-bd_status bd_onnx_verify(const bd_plan *plan, const char *path, bd_report *report, bd_error *err) {
+bd_status bd_onnx_verify(const bd_export_plan *plan, const char *path, bd_report *report,
+                         bd_error *err) {
   bd_model *written;
   bd_error why;
   BD_TRY(bd_model_open(path, &written, err));

@@ -133,7 +133,7 @@ bool bd_reads_as(double got, double wanted) {
   return fabs(got - wanted) <= 1e-7 * fabs(wanted);
 }
 
-cJSON *bd_float_nodes(const bd_plan *plan) {
+cJSON *bd_float_nodes(const bd_export_plan *plan) {
   cJSON *list = cJSON_CreateArray();
   for (int i = 0; list && i < plan->tuned->count; i++) {
     const bd_layer *layer = bd_model_layer(plan->tuned->model, i);
@@ -160,7 +160,8 @@ bd_status bd_outputs_commit(bd_export *job, bd_output *outputs, int count, bd_er
   return BD_OK;
 }
 
-bd_status bd_export_write(const bd_plan *plan, const char *path, bd_report *report, bd_error *err) {
+bd_status bd_export_write(const bd_export_plan *plan, const char *path, bd_report *report,
+                          bd_error *err) {
   *report = (bd_report){.packed = plan->bytes};
   if (bd_file_same(path, bd_model_about(plan->tuned->model)->file))
     return bd_fail(err, BD_INVALID, "%s: is the float model itself: choose another name", path);

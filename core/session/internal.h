@@ -104,7 +104,6 @@ void bd_delivery_free(bd_delivery *delivery);
 
 // For the next bd_session_notice; wakes the UI. From any thread.
 void bd_session_say(bd_session *session, const char *text);
-void bd_session_wake(bd_session *session);
 
 typedef struct bd_live bd_live;
 void bd_live_free(bd_live *live);

@@ -48,6 +48,8 @@ int bd_session_pending(const bd_session *session); // jobs waiting or running
 
 // A descriptor that becomes readable when results wait; poll(2) on it, then bd_session_poll.
 int bd_session_wake_fd(const bd_session *session);
+// Makes it readable; from any thread.
+void bd_session_wake(bd_session *session);
 // Takes in what workers finished; true where something changed. Never blocks.
 bool bd_session_poll(bd_session *session);
 // BD_FAILED where memory ran out for a job: what it was for stays as it was before, or is missing.

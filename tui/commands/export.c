@@ -12,7 +12,7 @@
 // --- what is lost --------------------------------------------------------------------------------
 
 // One line a layer on standard error, before anything is written.
-static void warn_loss(const bd_plan *plan, const bd_loss *loss) {
+static void warn_loss(const bd_export_plan *plan, const bd_loss *loss) {
   char name[256], before[32], after[32];
   bd_text_escape(name, sizeof name, bd_model_layer(plan->tuned->model, loss->layer)->tensor);
   fprintf(stderr, "bitdial: %s: %s cannot hold %s: %s, %s -> %s", name, plan->format->name,
@@ -23,7 +23,7 @@ static void warn_loss(const bd_plan *plan, const bd_loss *loss) {
   fputc('\n', stderr);
 }
 
-static bd_status refuse(const bd_plan *plan, bd_error *err) {
+static bd_status refuse(const bd_export_plan *plan, bd_error *err) {
   const bd_loss *loss = &plan->losses[0];
   return bd_fail(err, BD_INVALID, "--strict: %s cannot hold %d of the layers as they are: %s: %s",
                  plan->format->name, plan->loss_count,
@@ -32,7 +32,7 @@ static bd_status refuse(const bd_plan *plan, bd_error *err) {
 
 // --- what is said --------------------------------------------------------------------------------
 
-static cJSON *losses_json(const bd_plan *plan) {
+static cJSON *losses_json(const bd_export_plan *plan) {
   cJSON *list = cJSON_CreateArray();
   for (int i = 0; i < plan->loss_count; i++) {
     const bd_loss *loss = &plan->losses[i];
@@ -50,7 +50,7 @@ static cJSON *losses_json(const bd_plan *plan) {
   return list;
 }
 
-static bd_status print_json(const bd_plan *plan, const bd_report *report, const char *path,
+static bd_status print_json(const bd_export_plan *plan, const bd_report *report, const char *path,
                             bd_error *err) {
   cJSON *root = cJSON_CreateObject();
   const bd_format *format = plan->format;
@@ -69,7 +69,7 @@ static bd_status print_json(const bd_plan *plan, const bd_report *report, const 
   return status;
 }
 
-static bd_status print_text(const bd_plan *plan, const bd_report *report, const char *path,
+static bd_status print_text(const bd_export_plan *plan, const bd_report *report, const char *path,
                             bd_error *err) {
   char packed[32], disk[32], gzip[32];
   printf("%s: %s, read back: weights %s packed, %s on disk, %s after gzip\n", path,
@@ -83,7 +83,7 @@ static bd_status print_text(const bd_plan *plan, const bd_report *report, const 
 
 // --- the work ------------------------------------------------------------------------------------
 
-static bd_status write_plan(const bd_options *options, const bd_plan *plan, bd_error *err) {
+static bd_status write_plan(const bd_options *options, const bd_export_plan *plan, bd_error *err) {
   bd_report report;
   for (int i = 0; i < plan->loss_count; i++)
     warn_loss(plan, &plan->losses[i]);
@@ -96,12 +96,12 @@ static bd_status write_plan(const bd_options *options, const bd_plan *plan, bd_e
 static bd_status export_work(const bd_options *options, const bd_format *format, int version,
                              const bd_work *work, bd_error *err) {
   bd_tuned tuned;
-  bd_plan plan;
+  bd_export_plan plan;
   BD_TRY(bd_tuned_of(work->model, work->studies, &tuned, err));
-  bd_status status = bd_plan_of(&tuned, format, version, &plan, err);
+  bd_status status = bd_export_plan_of(&tuned, format, version, &plan, err);
   if (status == BD_OK) {
     status = write_plan(options, &plan, err);
-    bd_plan_free(&plan);
+    bd_export_plan_free(&plan);
   }
   bd_tuned_free(&tuned);
   return status;
