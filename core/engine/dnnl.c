@@ -180,8 +180,6 @@ static dnnl_alg_kind_t algorithm(bd_eltwise function) {
     return dnnl_eltwise_clip;
   case BD_ELTWISE_SWISH:
     return dnnl_eltwise_swish;
-  case BD_ELTWISE_HARDSWISH:
-    return dnnl_eltwise_hardswish;
   case BD_ELTWISE_SIGMOID:
     return dnnl_eltwise_logistic;
   case BD_ELTWISE_TANH:

@@ -24,7 +24,6 @@ typedef enum bd_eltwise {
   BD_ELTWISE_RELU, // alpha: the slope below 0
   BD_ELTWISE_CLIP, // to [alpha, beta]
   BD_ELTWISE_SWISH,
-  BD_ELTWISE_HARDSWISH,
   BD_ELTWISE_SIGMOID,
   BD_ELTWISE_TANH,
   BD_ELTWISE_EXP,
