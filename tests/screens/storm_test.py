@@ -111,8 +111,8 @@ def where_nobody_could_continue_it_it_goes_on(place):
 
 
 def shell(place, command=""):
-    command = ["/bin/bash", "--norc", "--noprofile", "-i"]
-    terminal = place.open(command=command, environment={"PS1": "shell> "})
+    bash = ["/bin/bash", "--norc", "--noprofile", "-i"]
+    terminal = place.open(command=bash, environment={"PS1": "shell> "})
     terminal.wait_for("shell>")
     terminal.type(command)
     return terminal
