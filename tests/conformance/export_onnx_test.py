@@ -191,4 +191,71 @@ def test_qdq_int4_and_groups():
     compare(MIXED + GROUPS, [["--format", "qdq", "--format-version", "int4"]], paths)
 
 
+def crafted(path, kind=np.float32):
+    """A weight in a Constant, one shared by two nodes, operators that opset 18 changed."""
+    rng, node = np.random.default_rng(6), helper.make_node
+    shared = numpy_helper.from_array(rng.normal(size=(8, 8)).astype(kind), "shared")
+    inside = numpy_helper.from_array(rng.normal(size=(8, 8)).astype(kind))
+    nodes = [node("Constant", [], ["inside"], value=inside), node("MatMul", ["x", "shared"], ["a"]),
+             node("MatMul", ["a", "inside"], ["b"]), node("MatMul", ["b", "shared"], ["c"]),
+             node("Split", ["c"], ["d", "e"], axis=1), node("ReduceMean", ["d"], ["f"], axes=[1], keepdims=1),
+             node("Add", ["e", "f"], ["y"])]
+    port, number = helper.make_tensor_value_info, helper.mapping.NP_TYPE_TO_TENSOR_TYPE[np.dtype(kind)]
+    graph = helper.make_graph(nodes, "g", [port("x", number, [2, 8])], [port("y", number, [2, 4])], [shared])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7), path)
+
+
+def test_constants_shared_weights_and_changed_operators():
+    formats = [["--format", f] for f in ("fake", "codebook", "qdq", "qonnx")]
+    with folder() as d:
+        path = os.path.join(d, "crafted.onnx")
+        crafted(path)
+        compare(MIXED[:2], formats + [["--format", "qdq", "--format-version", "int4"]], [path])
+        out = os.path.join(d, "shared.onnx")
+        export(path, out, "--format", "qonnx", "--bits", "4")
+        readers = [name for node in onnx.load(out).graph.node for name in node.input]
+        quants = [node for node in onnx.load(out).graph.node if node.op_type == "Quant"]
+        assert len(quants) == 3 and all(readers.count(q.output[0]) == 1 for q in quants)
+        export(path, out, "--format", "qdq", "--format-version", "int4", "--bits", "4")
+        assert sum(node.op_type == "DequantizeLinear" for node in onnx.load(out).graph.node) == 2
+        assert onnx.load(out).ir_version == 10 and onnx.load(out).opset_import[0].version == 21
+
+
+def test_other_types_of_weights():
+    with folder() as d:
+        for kind in (np.float16, np.float64):
+            path = os.path.join(d, "typed.onnx")
+            crafted(path, kind)
+            for format in ("qdq", "codebook", "qonnx"):
+                out = os.path.join(d, format + ".onnx")
+                export(path, out, "--format", format, "--bits", "4")
+                casts = [n for n in onnx.load(out).graph.node if n.op_type == "Cast" and n.output[0] in ("shared", "inside")]
+                number = helper.mapping.NP_TYPE_TO_TENSOR_TYPE[np.dtype(kind)]
+                assert len(casts) == 2 and all(c.attribute[0].i == number for c in casts)
+            plain, out = os.path.join(d, "plain.onnx"), os.path.join(d, "qdq.onnx")
+            assert run("quantize", path, "--bits", "4", "-o", plain)[0] == 0
+            x = {"x": np.random.default_rng(1).normal(size=(2, 8)).astype(kind)}
+            wanted, got = ort.run_all([(plain, x), (out, x)])
+            assert isinstance(got, dict), got
+            assert ort.worst(got, wanted) < (2e-3 if kind == np.float16 else LIMIT)
+
+
+def test_external_data_goes_to_a_new_file():
+    with folder() as d:
+        path = os.path.join(d, "outside.onnx")
+        onnx.save_model(onnx.load(SAMPLE), path, save_as_external_data=True, location="w.bin", size_threshold=64)
+        before = open(os.path.join(d, "w.bin"), "rb").read()
+        for format in ("fake", "qonnx", "qdq", "codebook"):
+            out = os.path.join(d, format + ".onnx")
+            said = run_json("export", path, "--format", format, "--bits", "4", "-o", out, "--json")
+            assert said["files"] == 2 and os.path.exists(out + ".data"), said
+            inside = os.path.join(d, "inside.onnx")
+            export(SAMPLE, inside, "--format", format, "--bits", "4")
+            whole, parts = onnx.load(inside), onnx.load(out)
+            values = {t.name: numpy_helper.to_array(t) for t in whole.graph.initializer}
+            assert all(np.array_equal(values[t.name], numpy_helper.to_array(t)) for t in parts.graph.initializer)
+            assert [n.SerializeToString() for n in whole.graph.node] == [n.SerializeToString() for n in parts.graph.node]
+        assert open(os.path.join(d, "w.bin"), "rb").read() == before
+
+
 main(__name__)
