@@ -3,6 +3,7 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
+#include "core/session/sensing.h"
 #include "core/study/json.h"
 #include "tui/clipboard.h"
 #include "tui/dials.h"
@@ -114,6 +115,19 @@ static bd_status form(bd_ui *ui, const char *argument, bd_error *err) {
 
 static bd_status allocate(bd_ui *ui, const char *argument, bd_error *err) {
   return given(argument) ? bd_spend_now(ui, argument, err) : bd_spend_open(ui, err);
+}
+
+static bd_status sweep(bd_ui *ui, const char *argument, bd_error *err) {
+  (void)argument;
+  bd_session *session = ui->desk.session;
+  if (bd_session_sensing(session)->running) {
+    bd_session_stop_sweep(session);
+    bd_desk_say(&ui->desk, "the sweep stops: what it measured stays");
+    return BD_OK;
+  }
+  BD_TRY(bd_session_sweep(session, !ui->desk.read_only, err));
+  bd_desk_say(&ui->desk, "sweeping: v in the sensitivity panel shows it, s stops it");
+  return BD_OK;
 }
 
 static bd_status undo(bd_ui *ui, const char *argument, bd_error *err) {
@@ -387,6 +401,7 @@ static bd_status (*const actions[BD_DO_COUNT])(bd_ui *ui, const char *argument, 
     [BD_DO_LOCK] = lock,
     [BD_DO_FORM] = form,
     [BD_DO_ALLOCATE] = allocate,
+    [BD_DO_SWEEP] = sweep,
     [BD_DO_UNDO] = undo,
     [BD_DO_REDO] = redo,
     [BD_DO_MARK] = mark,

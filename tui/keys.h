@@ -28,6 +28,8 @@
   X(REDO, "redo", "<c-r>", "redo", NULL, "do again what was undone")                               \
   X(ALLOCATE, "allocate", "a", "allocate", "BITS|SIZE",                                            \
     "give each layer the bits that serve it best within a budget")                                 \
+  X(SWEEP, "sweep", "s", "sweep", NULL,                                                            \
+    "measure on the data what each layer costs at each width; again: stop")                        \
   X(FILTER, "filter", "f", "filter", "TEXT", "show only layers that have a text; none: all")       \
   X(INIT, "init", "i", "init", "NAME", "the next init, or the one that is named")                  \
   X(COMMAND, "command", ":", "command", NULL, "type a command: Tab completes, Up recalls")         \

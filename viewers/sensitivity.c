@@ -1,5 +1,6 @@
 #include "viewers/sensitivity.h"
 
+#include "core/session/sensing.h"
 #include "viewers/shared.h"
 #include "viewers/show.h"
 
@@ -11,14 +12,23 @@
 // A cell: a column for the sign of the width that the layer has, two for its number.
 enum { CELL = 3, CELLS = CELL * BD_BITS_MAX, NAME_LEAST = 8, HEATS = 7 };
 
+// What the cells say.
+typedef enum quantity { WEIGHTS, LOCAL, OUTPUT, KL, TOP1, MEASURES } quantity;
+static const char *const measure_names[] = {"SQNR of the weights", "SQNR of the layer's output",
+                                            "SQNR of the network's output", "KL in hundredths",
+                                            "top-1 lost, points"};
+static const char *const measure_heads[] = {"dB weights", "dB layer", "dB output", "KL x100",
+                                            "top-1 lost"};
+
 struct bd_view {
+  quantity measure;
   int sort;     // 0: in the model's order; else by what the layers cost at so many bits
   bool reverse; // the least first
   int *order;   // layers as they are shown. Owned.
   int count, top, rows;
 };
 
-enum { UP, DOWN, PAGE_UP, PAGE_DOWN, SORT_NEXT, SORT_PREVIOUS, REVERSE, JUMP };
+enum { UP, DOWN, PAGE_UP, PAGE_DOWN, SORT_NEXT, SORT_PREVIOUS, REVERSE, JUMP, MEASURE };
 
 static const bd_command commands[] = {
     {"row-up", "<up> k", NULL, "the layer above in the map", UP},
@@ -29,6 +39,8 @@ static const bd_command commands[] = {
     {"map-sort-previous", "<", NULL, "sort the map by the bit width before", SORT_PREVIOUS},
     {"map-reverse", "S", NULL, "turn the order of the map around", REVERSE},
     {"jump", "<enter>", "to table", "go to the layer in the table", JUMP},
+    {"measure", "v", "measure", "what the map says: weights, or what a sweep (s) measured",
+     MEASURE},
 };
 
 static bd_view *open_map(void) {
@@ -43,17 +55,35 @@ static void close_map(bd_view *view) {
 
 // --- order ---------------------------------------------------------------------------------------
 
+// What a layer costs at so many bits: NaN not known, +Inf (of an SQNR) exact.
+static double value_of(const bd_view *view, const bd_session *session, int layer, int bits) {
+  bd_effect e;
+  if (view->measure == WEIGHTS) return bd_session_layer(session, layer)->curve[bits];
+  if (!bd_session_effect(session, layer, bits, &e)) return NAN;
+  double exact = e.relative_sse == 0 ? INFINITY : NAN;
+  if (view->measure == KL) return e.kl;
+  if (view->measure == TOP1) return bd_session_float_top1(session) - e.top1;
+  double db = view->measure == LOCAL ? e.local_sqnr_db : e.output_sqnr_db;
+  return isnan(db) ? exact : db;
+}
+
+// The same as how little it loses: greater is better.
+static double goodness(const bd_view *view, const bd_session *session, int layer, int bits) {
+  double value = value_of(view, session, layer, bits);
+  return view->measure >= KL ? -value : value;
+}
+
 typedef struct place {
-  double sqnr;
+  double good;
   int layer;
 } place;
 
-// Least SQNR first; what is not known yet stands at the end.
-static int by_sqnr(const void *a, const void *b) {
+// The worst first; what is not known yet stands at the end.
+static int by_goodness(const void *a, const void *b) {
   const place *x = a, *y = b;
-  bool known = !isnan(x->sqnr), other = !isnan(y->sqnr);
+  bool known = !isnan(x->good), other = !isnan(y->good);
   if (known != other) return known ? -1 : 1;
-  if (known && x->sqnr != y->sqnr) return x->sqnr < y->sqnr ? -1 : 1;
+  if (known && x->good != y->good) return x->good < y->good ? -1 : 1;
   return x->layer - y->layer;
 }
 
@@ -61,10 +91,11 @@ static void sort_layers(bd_view *view, const bd_session *session) {
   place *places = calloc((size_t)view->count + 1, sizeof *places);
   for (int i = 0; places && i < view->count; i++) {
     const bd_layer_state *state = bd_session_layer(session, i);
-    double sqnr = view->sort && !state->refused ? state->curve[view->sort] : NAN;
-    places[i] = (place){view->reverse ? -sqnr : sqnr, i};
+    bool sorts = view->sort && !state->refused;
+    double good = sorts ? goodness(view, session, i, view->sort) : NAN;
+    places[i] = (place){view->reverse ? -good : good, i};
   }
-  if (places) qsort(places, (size_t)view->count, sizeof *places, by_sqnr);
+  if (places) qsort(places, (size_t)view->count, sizeof *places, by_goodness);
   for (int i = 0; i < view->count; i++)
     view->order[i] = places ? places[i].layer : i;
   free(places);
@@ -89,30 +120,47 @@ static int place_of(const bd_view *view, int layer) {
 
 // --- drawing -------------------------------------------------------------------------------------
 
-// 0: no loss to speak of (40 dB and more); 6: nothing of the signal is left.
-static int heat_of(double db) {
-  double heat = ceil((40 - db) / 40 * (HEATS - 1));
+// 0: no loss to speak of (40 dB and more, a KL of 1e-4, a tenth of a point); 6: nothing is left.
+static int heat_of(quantity measure, double value) {
+  double heat = ceil((40 - value) / 40 * (HEATS - 1));
+  if (measure == KL) heat = ceil((log10(fmax(value, 1e-9)) + 4) / 4 * (HEATS - 1));
+  if (measure == TOP1) heat = ceil((log10(fmax(value, 1e-9)) + 3) / 3 * (HEATS - 1));
   return heat < 0 ? 0 : heat >= HEATS ? HEATS - 1 : (int)heat;
 }
 
-static void draw_cell(const bd_layer_state *state, int bits, bd_area area, int at, int row) {
-  double db = state->curve[bits];
-  char text[8] = "··";
-  bool here = state->dial.setting.bits == bits;
-  int heat = isnan(db) ? -1 : heat_of(db);
-  if (isinf(db))
-    snprintf(text, sizeof text, "==");
-  else if (heat >= 0)
-    snprintf(text, sizeof text, "%2.0f", fmin(fmax(db, 0), 99));
+// In two columns: decibels, or hundredths, those under one as ".4".
+static void cell_text(quantity measure, double value, char out[8]) {
+  double hundredths = 100 * value;
+  if (isnan(value))
+    snprintf(out, 8, "··");
+  else if (measure < KL && isinf(value))
+    snprintf(out, 8, "==");
+  else if (measure < KL)
+    snprintf(out, 8, "%2.0f", fmin(fmax(value, 0), 99));
+  else if (hundredths >= 0.95)
+    snprintf(out, 8, "%2.0f", fmin(hundredths, 99));
+  else if (hundredths >= 0.05)
+    snprintf(out, 8, ".%1.0f", 10 * hundredths);
+  else
+    snprintf(out, 8, " 0");
+}
+
+static void draw_cell(const bd_view *view, const bd_desk *desk, int layer, int bits, bd_area area,
+                      int at, int row) {
+  double value = value_of(view, desk->session, layer, bits);
+  char text[8];
+  int heat = isnan(value) ? -1 : heat_of(view->measure, value);
+  cell_text(view->measure, value, text);
   bd_role role = heat < 0 ? BD_ROLE_DIM : (bd_role)(BD_ROLE_HEAT0 + heat);
   bd_print(area, at + 1, row, role, text);
-  if (here)
+  if (bd_session_layer(desk->session, layer)->dial.setting.bits == bits)
     bd_put(area, at, row, bd_glyph_sign(area.canvas, BD_SIGN_CURSOR), BD_ROLE_CHANGED);
   else if (bd_canvas_ascii(area.canvas) && heat > 0)
     bd_put(area, at, row, bd_glyph_shade(area.canvas, (heat + 1) / 2), BD_ROLE_DIM);
 }
 
-static void draw_layer(const bd_desk *desk, int layer, int names, bd_area area, int row) {
+static void draw_layer(const bd_view *view, const bd_desk *desk, int layer, int names, bd_area area,
+                       int row) {
   const bd_layer *about = bd_model_layer(bd_session_model(desk->session), layer);
   const bd_layer_state *state = bd_session_layer(desk->session, layer);
   char name[512], brief[512];
@@ -128,12 +176,12 @@ static void draw_layer(const bd_desk *desk, int layer, int names, bd_area area, 
     return;
   }
   for (int bits = 1; bits <= BD_BITS_MAX; bits++)
-    draw_cell(state, bits, area, names + CELL * (bits - 1), row);
+    draw_cell(view, desk, layer, bits, area, names + CELL * (bits - 1), row);
 }
 
 static void draw_head(const bd_view *view, int names, bd_area area) {
   bd_tint(area, 0, 0, area.columns, BD_ROLE_HEADER);
-  bd_print(area, 1, 0, BD_ROLE_HEADER, names > 14 ? "dB at bits" : "bits");
+  bd_print(area, 1, 0, BD_ROLE_HEADER, names > 12 ? measure_heads[view->measure] : "bits");
   for (int bits = 1; bits <= BD_BITS_MAX; bits++) {
     int at = names + CELL * (bits - 1);
     bd_printf(area, at + 2, 0, BD_ROLE_HEADER, "%d", bits);
@@ -173,11 +221,12 @@ static void draw(bd_view *view, const bd_desk *desk, bd_area area, bool focused)
   if (view->top < 0) view->top = 0;
   draw_head(view, names, area);
   for (int i = 0; i < view->rows && view->top + i < view->count; i++)
-    draw_layer(desk, view->order[view->top + i], names, area, 1 + i);
+    draw_layer(view, desk, view->order[view->top + i], names, area, 1 + i);
 }
 
 static void title(bd_view *view, const bd_desk *desk, bool ascii, int columns, char *out,
                   size_t size) {
+  const bd_sensing_state *sweep = bd_session_sensing(desk->session);
   (void)ascii;
   int known = 0, all = 0;
   for (int i = 0; i < bd_session_count(desk->session); i++) {
@@ -185,10 +234,13 @@ static void title(bd_view *view, const bd_desk *desk, bool ascii, int columns, c
     all += !state->refused;
     known += !state->refused && !isnan(state->curve[BD_BITS_MAX]);
   }
-  if (known < all)
+  if (sweep->running || (view->measure != WEIGHTS && sweep->samples))
+    snprintf(out, size, "%s%lld of %lld samples", sweep->running ? "sweep: " : "",
+             (long long)sweep->samples, (long long)sweep->wanted);
+  else if (view->measure != WEIGHTS)
+    snprintf(out, size, "s sweeps");
+  else if (known < all)
     snprintf(out, size, "%d of %d layers", known, all);
-  else if (view->sort)
-    snprintf(out, size, "sorted by %d bits", view->sort);
   else
     snprintf(out, size, columns >= 34 ? "SQNR of the weights, every layer" : "SQNR");
 }
@@ -213,10 +265,15 @@ static void command(bd_view *view, bd_desk *desk, int id) {
   if (id == SORT_PREVIOUS) view->sort = (view->sort + BD_BITS_MAX) % (BD_BITS_MAX + 1);
   if (id == REVERSE) view->reverse = !view->reverse;
   if (id == JUMP) desk->to_table = true;
+  if (id == MEASURE) {
+    view->measure = (quantity)((view->measure + 1) % MEASURES);
+    bd_desk_say(desk, "the map says: %s", measure_names[view->measure]);
+  }
   if (id >= SORT_NEXT && id <= REVERSE) {
     update(view, desk->session);
     if (view->sort)
-      bd_desk_say(desk, "the map is sorted by SQNR at %d bits, %s first", view->sort,
+      bd_desk_say(desk, "the map is sorted by %s at %d bits, %s first",
+                  measure_names[view->measure], view->sort,
                   view->reverse ? "the best" : "the worst");
     else
       bd_desk_say(desk, "the map is in the model's order");
@@ -233,13 +290,12 @@ static void mouse(bd_view *view, bd_desk *desk, int column, int row, int wheel) 
 }
 
 static void copy(bd_view *view, const bd_desk *desk, char *out, size_t size) {
-  (void)view;
   size_t used = 0;
   out[0] = '\0';
   if (!bd_desk_state(desk)) return;
   for (int bits = 1; bits <= BD_BITS_MAX && used < size; bits++)
-    used += (size_t)snprintf(out + used, size - used, "%s%.2f", bits > 1 ? " " : "",
-                             bd_desk_state(desk)->curve[bits]);
+    used += (size_t)snprintf(out + used, size - used, "%s%.6g", bits > 1 ? " " : "",
+                             value_of(view, desk->session, desk->layer, bits));
 }
 
 const bd_view_class bd_sensitivity_view = {
@@ -253,7 +309,7 @@ const bd_view_class bd_sensitivity_view = {
     .wants = wants,
     .command = command,
     .mouse = mouse,
-    .signs = "the SQNR of every layer's weights in dB at 1 to 8 bits, == exact, ▸ as it is set; "
-             "brighter costs more",
+    .signs = "what every layer costs at 1 to 8 bits: SQNR in dB (== exact), or KL and top-1 in "
+             "hundredths; ▸ as it is set; brighter costs more",
     .copy = copy,
 };

@@ -4,6 +4,7 @@
 
 #include "core/session/insight.h"
 #include "core/session/live.h"
+#include "core/session/sensing.h"
 #include "core/session/session.h"
 #include "core/session/undo.h"
 
@@ -76,6 +77,8 @@ struct bd_session {
   struct bd_live *live; // NULL: no data
   bd_live_state live_state;
   uint64_t live_wanted, live_posted; // count the settings; of the last request
+  struct bd_sensing *sensing;        // NULL: no sweep was started
+  bd_sensing_state sensing_state;
 
   bd_pool *pool;
   int in_hand, first, last;   // what the user looks at
@@ -112,6 +115,13 @@ void bd_live_changed(bd_session *session);
 // Asks for the accuracy of the settings once all results are in, and takes in figures.
 bool bd_live_poll(bd_session *session);
 int bd_live_pending(const bd_session *session);
+
+// What opens the data, for another one who needs them.
+void bd_live_source(const bd_live *live, bd_live_open *open, void **arg);
+
+typedef struct bd_sensing bd_sensing;
+void bd_sensing_free(bd_sensing *sensing);
+bool bd_sensing_poll(bd_session *session);
 
 void bd_insight_start(bd_session *session);
 // Forgets what belongs to another layer or setting than the one in hand.

@@ -179,6 +179,11 @@ void bd_live_free(bd_live *live) {
   free(live);
 }
 
+void bd_live_source(const bd_live *live, bd_live_open *open, void **arg) {
+  *open = live->open;
+  *arg = live->arg;
+}
+
 void bd_live_changed(bd_session *session) {
   session->live_wanted++;
   session->live_state.current = session->live_state.done = false;

@@ -98,6 +98,7 @@ static void free_layers(bd_session *session) {
 void bd_session_free(bd_session *session) {
   if (!session) return;
   bd_live_free(session->live);
+  bd_sensing_free(session->sensing);
   bd_pool_free(session->pool);
   for (bd_delivery *list = collect(session); list;) {
     bd_delivery *next = list->next;
@@ -167,6 +168,7 @@ bool bd_session_poll(bd_session *session) {
     list = next;
   }
   changed |= bd_live_poll(session);
+  changed |= bd_sensing_poll(session);
   bd_jobs_dispatch(session);
   return changed;
 }

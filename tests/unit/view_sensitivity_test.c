@@ -62,7 +62,7 @@ static void the_worst_comes_first(void **state) {
   settle(b.desk.session);
   run(&b, SENSITIVITY, "map-sort-next");
   run(&b, SENSITIVITY, "map-sort-next");
-  expect(b.desk.message, "by SQNR at 2 bits, the worst first");
+  expect(b.desk.message, "by SQNR of the weights at 2 bits, the worst first");
   const bd_layer_state *first = bd_session_layer(b.desk.session, 0);
   const bd_layer_state *second = bd_session_layer(b.desk.session, 1);
   bool swapped = second->curve[2] < first->curve[2];

@@ -163,7 +163,7 @@ bd_status bd_network_open(const bd_options *options, const bd_model *model, cons
 
 static bd_status add_sweep(const bd_options *options, const bd_model *model, bd_network *out,
                            bd_error *err) {
-  bd_engine_options apart = {.memory = options->memory, .apart = true};
+  bd_engine_options apart = {.memory = options->memory, .apart = true, .cancel = bd_interrupt()};
   BD_TRY(bd_data_labels(out->data, options->labels, &out->labels, err));
   return bd_engine_compile(model, bd_data_inputs(out->data), &apart, &out->apart, err);
 }
