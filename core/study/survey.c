@@ -54,7 +54,10 @@ static bd_status fill(bd_survey *survey, const bd_model *model, const bd_engine 
   BD_TRY(bd_graph_new(model, &survey->graph, err));
   if (!reserve(survey, model)) return bd_fail_memory(err, "the shapes");
   if (!engine) {
-    if (compile(model, &own, &survey->why) == BD_OK) survey->why.text[0] = '\0';
+    bd_status status = compile(model, &own, &survey->why);
+    if (status == BD_FAILED) *err = survey->why;
+    if (status == BD_FAILED) return status;
+    if (status == BD_OK) survey->why.text[0] = '\0';
     engine = own;
   }
   bool done = !engine || (bd_engine_shapes(engine, survey->graph, survey->shapes) &&

@@ -15,7 +15,7 @@ typedef struct bd_survey {
 
 // Of the shapes that an engine was compiled for; engine NULL: of the input shapes that the model
 // declares (a first dimension that is dynamic counts as 1, a batch of one sample), or else of none.
-// BD_FAILED without memory; what cannot be known is no failure. Some ms.
+// BD_FAILED where memory or a file failed; what cannot be known is no failure. Some ms.
 bd_status bd_survey_new(const bd_model *model, const bd_engine *engine, bd_survey **out,
                         bd_error *err);
 void bd_survey_free(bd_survey *survey); // NULL is allowed

@@ -86,7 +86,7 @@ def build_failing():
     library = os.path.abspath(os.path.join(BUILD, "tests", "failing.so"))
     source = os.path.join(os.path.dirname(__file__), "..", "fuzz", "failing.c")
     os.makedirs(os.path.dirname(library), exist_ok=True)
-    subprocess.run([os.environ.get("CC", "gcc"), "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", source, "-o", library,
+    subprocess.run([*os.environ.get("CC", "gcc").split(), "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", source, "-o", library,
                     "-ldl"], check=True)
     return library
 
