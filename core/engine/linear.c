@@ -94,7 +94,7 @@ static bd_status take_gemm(const bd_engine *engine, const bd_step *step, bd_line
   return BD_OK;
 }
 
-static bd_status take_matmul(const bd_engine *engine, const bd_step *step, int weight,
+static bd_status take_matmul(const bd_engine *engine, const bd_step *step, int weight, bool direct,
                              bd_linear *out, bd_error *err) {
   const bd_tensor *w = &engine->tensors[step->in[weight]], *x = &engine->tensors[out->input];
   int64_t rows = w->dims[w->rank - 2], columns = w->dims[w->rank - 1];
@@ -104,6 +104,7 @@ static bd_status take_matmul(const bd_engine *engine, const bd_step *step, int w
     out->positions = x->count / rows;
     return BD_OK;
   }
+  if (!direct) return bd_fail(err, BD_INVALID, "its weights are reshaped and stand first");
   take_rows(out, columns, rows, true);
   out->kind = BD_LINEAR_COLUMNS;
   out->stride = x->rank > 1 ? x->dims[x->rank - 1] : 1;
@@ -152,7 +153,8 @@ static bd_status look(const bd_engine *engine, int layer, const bool *touched, b
   if (is_named(step, "Gemm"))
     BD_TRY(take_gemm(engine, step, out));
   else if (is_named(step, "MatMul"))
-    BD_TRY(take_matmul(engine, step, weight, out, err));
+    BD_TRY(take_matmul(engine, step, weight, step->in[weight] == engine->layer_slots[layer], out,
+                       err));
   else
     BD_TRY(take_conv(engine, step, out, err));
   return take_bias(engine, step, out, err);

@@ -213,7 +213,7 @@ static bd_status prepare(bd_export *job, const bd_rewrite_style *style, preparat
     if (tuned->layers[i].refused) continue;
     float *values = NULL;
     if (!is_replaced(job, style, i)) BD_TRY(bd_tuned_values(tuned, i, &values, err));
-    out->replacements[out->count++] = (bd_replacement){i, values};
+    out->replacements[out->count++] = (bd_replacement){.layer = i, .values = values};
   }
   return BD_OK;
 }

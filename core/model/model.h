@@ -117,10 +117,13 @@ bd_status bd_model_layer_sha256(const bd_model *model, int layer, char out[65], 
 // Rounds to the nearest value of the type, ties to even; the identity for float32 and double.
 double bd_dtype_round(bd_dtype type, double value);
 
-// New values for one layer's weights, as many as the layer has; they are rounded to its type.
+// New values for one layer's weights, as many as the layer has; they are rounded to its type. shift
+// (or NULL): added to each output channel of every node that uses them, as a bias is.
 typedef struct bd_replacement {
   int layer;
   const float *values;
+  const double *shift;
+  int64_t channels; // of shift
 } bd_replacement;
 
 // Writes the model with other weights, whole or not at all. Everything else, unknown fields

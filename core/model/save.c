@@ -1,5 +1,6 @@
 #include "core/model/edit.h"
 #include "core/model/making.h"
+#include "core/model/shift.h"
 #include "core/model/state.h"
 
 #include <stdlib.h>
@@ -26,6 +27,8 @@ static int compare(const void *a, const void *b) {
 typedef struct saving {
   const bd_model *model;
   patches patches;
+  const bd_replacement *replacements;
+  int count;
   const void **places;
   bd_status *status;
   bd_error *err;
@@ -81,6 +84,34 @@ static bool patch_attribute(const bd_edit *edit, const Onnx__AttributeProto *ori
   return true;
 }
 
+static bool uses(const bd_found *layer, const Onnx__NodeProto *node) {
+  for (int i = 0; i < layer->shown.user_count; i++)
+    if (layer->nodes[i] == node) return true;
+  return false;
+}
+
+// The copy's nodes move while biases are put in: they are found by their place among the first
+// ones.
+static bool shift_graph(const bd_edit *edit, const Onnx__GraphProto *original,
+                        Onnx__GraphProto *copy) {
+  const saving *job = edit->arg;
+  bd_shifting shifting = {job->model, edit->arena, job->err};
+  Onnx__NodeProto **first = copy->node;
+  for (int i = 0; i < job->count && *job->status == BD_OK; i++) {
+    const bd_replacement *given = &job->replacements[i];
+    const bd_found *layer = &job->model->layers.items[given->layer];
+    for (size_t n = 0; given->shift && n < original->n_node && *job->status == BD_OK; n++) {
+      if (!uses(layer, original->node[n])) continue;
+      size_t now = n;
+      while (copy->node[now] != first[n])
+        now++;
+      *job->status =
+          bd_shift_node(&shifting, layer, given->shift, given->channels, original, copy, now);
+    }
+  }
+  return *job->status == BD_OK;
+}
+
 // One patch a replacement, sorted by where its values stand.
 static bd_status list_patches(const bd_model *model, const bd_replacement *replacements, int count,
                               patches *all, bd_error *err) {
@@ -106,12 +137,19 @@ bd_status bd_model_patch(const bd_model *model, const bd_replacement *replacemen
                          bd_arena *arena, const void **places, const Onnx__ModelProto **out,
                          bd_error *err) {
   bd_status status = BD_OK;
-  saving job = {.model = model, .places = places, .status = &status, .err = err};
+  saving job = {.model = model,
+                .replacements = replacements,
+                .count = count,
+                .places = places,
+                .status = &status,
+                .err = err};
   job.patches.items = bd_arena_take(arena, (size_t)count, sizeof *job.patches.items);
   if (!job.patches.items) return bd_fail_memory(err, model->info.file);
   BD_TRY(list_patches(model, replacements, count, &job.patches, err));
   bd_edit edit = {
       .arena = arena, .arg = &job, .tensor = patch_tensor, .attribute = patch_attribute};
+  for (int i = 0; i < count; i++)
+    if (replacements[i].shift) edit.graph = shift_graph;
   *out = bd_edit_model(&edit, model->proto);
   return *out || status != BD_OK ? status : bd_fail_memory(err, model->info.file);
 }

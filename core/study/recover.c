@@ -54,8 +54,7 @@ static bd_status keep_reason(bd_recovered *layer, const char *why, bd_error *err
 static bd_status why_not(const recovery *r, int layer, bd_error *why) {
   const bd_linear *linear = &r->linear[layer];
   BD_TRY(bd_engine_linear(r->engine, layer, &r->linear[layer], why));
-  if (!r->studies[layer].result->levels && !r->studies[layer].result->part)
-    return bd_fail(why, BD_INVALID, "it stays float");
+  if (r->studies[layer].result->most_levels == 0) return bd_fail(why, BD_INVALID, "it stays float");
   if (bd_engine_channels(r->engine, layer) != linear->groups * linear->out)
     return bd_fail(why, BD_INVALID, "its users differ");
   return BD_OK;
@@ -113,6 +112,7 @@ static bd_status mend(const recovery *r, int layer, const bd_rows *rows, bd_erro
                          ? match(&mending, study, out, err)
                          : bd_mend_reconstruct(&mending, &out->coded, &out->cheap, err);
   bd_weights_free(&weights);
+  out->channels = r->linear[layer].groups * r->linear[layer].out;
   return status;
 }
 

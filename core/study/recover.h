@@ -23,9 +23,10 @@ int bd_recovery_find(const char *name);
 
 // What became of a layer.
 typedef struct bd_recovered {
-  bd_coded *coded; // NULL: quantized as it is, or kept float
-  char *why;       // NULL, or why it was not repaired
-  bool cheap;      // pruned by the cheaper mask: its rows are too wide
+  bd_coded *coded;  // NULL: quantized as it is, or kept float
+  char *why;        // NULL, or why it was not repaired
+  int64_t channels; // of coded's shift
+  bool cheap;       // pruned by the cheaper mask: its rows are too wide
 } bd_recovered;
 
 typedef struct bd_repair {
@@ -56,5 +57,16 @@ void bd_repair_free(bd_repair *repair);
 // Puts a layer into the swap: repaired, or quantized as it is (repair NULL: so too).
 bd_status bd_repair_set(bd_swap *swap, const bd_model *model, int layer,
                         const bd_layer_study *study, const bd_repair *repair, bd_error *err);
+
+// Puts the errors and the sizes of the repaired layers in the place of those that their results
+// tell, against the original weights: the parts of the error and the optimum are then NaN.
+bd_status bd_repair_measure(const bd_repair *repair, const bd_model *model, bd_layer_study *studies,
+                            bd_error *err);
+
+// Writes the model with every layer's weights replaced by their quantized (and repaired) values,
+// and with the biases that repair asks for; layers that keep float and every weight are not
+// touched. repair may be NULL. BD_INVALID where path is the model itself.
+bd_status bd_study_save(const bd_model *model, const bd_layer_study *studies,
+                        const bd_repair *repair, const char *path, bd_error *err);
 
 #endif

@@ -166,36 +166,3 @@ void bd_totals_close(bd_totals *totals) {
   totals->ratio = totals->bytes > 0 ? totals->bytes_float / totals->bytes : 1;
   totals->sqnr_db = totals->sse > 0 ? 10 * log10(totals->energy / totals->sse) : INFINITY;
 }
-
-static bd_status apply_layer(const bd_model *model, int layer, const bd_layer_study *study,
-                             bd_replacement *out, bd_error *err) {
-  bd_weights weights;
-  BD_TRY(bd_model_weights(model, layer, &weights, err));
-  float *values = malloc((weights.count + 1) * sizeof *values);
-  if (values) bd_result_apply(study->result, study->index, weights.data, values);
-  bd_weights_free(&weights);
-  *out = (bd_replacement){layer, values};
-  return values ? BD_OK : bd_fail_memory(err, bd_model_layer(model, layer)->tensor);
-}
-
-// A layer that keeps float and every weight is written as it was stored.
-static bool changes(const bd_result *result) {
-  return result && (result->most_levels > 0 || result->hole.pruned > 0);
-}
-
-bd_status bd_study_save(const bd_model *model, const bd_layer_study *studies, const char *path,
-                        bd_error *err) {
-  if (bd_file_same(path, bd_model_about(model)->file))
-    return bd_fail(err, BD_INVALID, "%s: is the float model itself: choose another name", path);
-  int count = bd_model_layer_count(model), used = 0;
-  bd_replacement *list = calloc((size_t)count + 1, sizeof *list);
-  if (!list) return bd_fail_memory(err, path);
-  bd_status status = BD_OK;
-  for (int i = 0; i < count && status == BD_OK; i++)
-    if (changes(studies[i].result)) status = apply_layer(model, i, &studies[i], &list[used++], err);
-  if (status == BD_OK) status = bd_model_save(model, list, used, path, err);
-  for (int i = 0; i < used; i++)
-    free((void *)(uintptr_t)list[i].values);
-  free(list);
-  return status;
-}

@@ -55,9 +55,4 @@ typedef struct bd_totals {
 void bd_totals_add(bd_totals *totals, const bd_result *result, const bd_stats *stats);
 void bd_totals_close(bd_totals *totals);
 
-// Writes the model with every layer's weights replaced by their quantized values; layers that keep
-// float and every weight are not touched. BD_INVALID where path is the model itself.
-bd_status bd_study_save(const bd_model *model, const bd_layer_study *studies, const char *path,
-                        bd_error *err);
-
 #endif

@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import onnx
+import ort
 from onnx import TensorProto, helper, numpy_helper
 
 from tap import SAMPLE, TOP, folder, main, refused, run, run_json
@@ -53,6 +54,84 @@ def test_every_method_and_granularity_is_repaired():
         for how in ("match", "reconstruct"):
             mended = run_json(*base, "--recover", how)
             assert mended["kl"] < none["kl"], (setting, how, none["kl"], mended["kl"])
+
+
+def odd_model(d):
+    """Every way of a bias: none, its own, shared by two, a MatMul, a ConvTranspose, weights shared by
+    two nodes, BatchNormalization kept, a depthwise convolution."""
+    rng = np.random.default_rng(3)
+
+    def stored(name, *shape):
+        return numpy_helper.from_array((rng.standard_normal(shape) * 0.4).astype(np.float32), name)
+
+    weights = [stored("w1", 8, 3, 3, 3), stored("w2", 8, 8, 1, 1), stored("b2", 8), stored("w3", 8, 8, 1, 1),
+               stored("b34", 8), stored("w4", 8, 1, 3, 3), stored("w5", 8, 6, 2, 2), stored("w6", 6, 5),
+               stored("w7", 5, 7), stored("b7", 7), stored("mean", 8), stored("scale", 8), stored("shift", 8),
+               numpy_helper.from_array(rng.uniform(0.5, 2, 8).astype(np.float32), "variance"),
+               stored("w8", 7, 7)]
+    conv = dict(pads=[1, 1, 1, 1])
+    nodes = [helper.make_node("Conv", ["x", "w1"], ["c1"], **conv),
+             helper.make_node("BatchNormalization", ["c1", "scale", "shift", "mean", "variance"], ["n1"]),
+             helper.make_node("Relu", ["n1"], ["r1"]),
+             helper.make_node("Conv", ["r1", "w2", "b2"], ["c2"]),
+             helper.make_node("Conv", ["c2", "w3", "b34"], ["c3"]),
+             helper.make_node("Relu", ["c3"], ["r3"]),
+             helper.make_node("Conv", ["r3", "w4", "b34"], ["c4"], group=8, **conv),
+             helper.make_node("ConvTranspose", ["c4", "w5"], ["t5"], strides=[2, 2]),
+             helper.make_node("GlobalAveragePool", ["t5"], ["p5"]),
+             helper.make_node("Flatten", ["p5"], ["f5"]),
+             helper.make_node("MatMul", ["f5", "w6"], ["m6"]),
+             helper.make_node("Gemm", ["m6", "w7", "b7"], ["g7"]),
+             helper.make_node("MatMul", ["g7", "w8"], ["m8"]),
+             helper.make_node("Tanh", ["m8"], ["t8"]),
+             helper.make_node("MatMul", ["t8", "w8"], ["y"])]
+    ports = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in
+             (("x", ["N", 3, 8, 8]), ("y", ["N", 7]))]
+    graph = helper.make_graph(nodes, "odd", ports[:1], ports[1:], weights)
+    path = os.path.join(d, "odd.onnx")
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    return path, save(d, "odd.npy", rng.standard_normal((60, 3, 8, 8)).astype(np.float32))
+
+
+def agrees(d, model, data, samples, *arguments):
+    """The written file, run by ONNX Runtime and by bitdial, gives what bitdial gives with the settings."""
+    out, ours = os.path.join(d, "out.onnx"), os.path.join(d, "y.npz")
+    code, _, err = run("quantize", model, "--data", data, *arguments, "-o", out)
+    assert code == 0, err
+    onnx.checker.check_model(out)
+    code, _, err = run("run", model, "--data", data, *arguments, "-o", ours)
+    assert code == 0, err
+    name = onnx.load(model).graph.input[0].name
+    x = np.load(data)[:samples].astype(np.float32)
+    found = next(iter(np.load(ours).values()))[:samples]
+    theirs = ort.run_all([(out, {name: x[i:i + 1]}) for i in range(samples)])
+    for i, answer in enumerate(theirs):
+        assert isinstance(answer, dict), answer
+        other = next(iter(answer.values())).reshape(found[i].shape)
+        assert np.allclose(other, found[i], rtol=1e-3, atol=1e-3 * np.abs(found).max()), (i, other, found[i])
+    return out
+
+
+def test_the_written_file_agrees_with_onnx_runtime():
+    with folder() as d:
+        model, data = odd_model(d)
+        for how in ("match", "reconstruct"):
+            out = agrees(d, model, data, 8, "--bits", 3, "--prune", 0.3, "--recover", how)
+            graph = onnx.load(out).graph
+            assert len(graph.node) > len(onnx.load(model).graph.node), "no bias was added"
+        agrees(d, SAMPLE, DATA, 8, *HARD, "--recover", "reconstruct")
+
+
+def test_the_written_file_scores_as_eval_says():
+    with folder() as d:
+        out = os.path.join(d, "out.onnx")
+        arguments = ["--data", DATA, "--limit", 240, *HARD, "--recover", "reconstruct"]
+        report = run_json("quantize", SAMPLE, *arguments, "-o", out, "--json")
+        assert report["recover"] == "reconstruct" and report["layers"][0]["sse_map"] is None
+        written = run_json("eval", out, "--data", DATA, "--labels", LABELS, "--limit", 120, "--bits", 32, "--json")
+        asked = judge("--recover", "reconstruct")
+        assert abs(written["float"]["top1"] - asked["quantized"]["top1"]) < 0.01
+        assert written["float"]["top1"] != asked["float"]["top1"]
 
 
 def save(d, name, array):

@@ -63,7 +63,7 @@ static void negate_layer(const bd_model *model, bd_bytes original, int layer) {
   float *negated = make(arena, weights.count, sizeof *negated);
   for (size_t i = 0; i < weights.count; i++)
     negated[i] = -weights.data[i];
-  bd_bytes now = saved(model, &(bd_replacement){layer, negated}, 1);
+  bd_bytes now = saved(model, &(bd_replacement){.layer = layer, .values = negated}, 1);
   size_t first = 0, last = 0;
   assert_true(difference(original, now, &first, &last));
   // The sign is in each value's last byte; a value may be found from its own first byte on.
@@ -152,7 +152,7 @@ static void every_kind_of_field(void **state) {
   const float values[] = {1.0f / 3, 0, -3};
   bd_replacement all[KINDS];
   for (int i = 0; i < KINDS; i++)
-    all[i] = (bd_replacement){i, values};
+    all[i] = (bd_replacement){.layer = i, .values = values};
   bd_bytes now = saved(model, all, KINDS);
   assert_int_equal(make_open(now, &again, NULL), BD_OK);
   for (int i = 0; i < KINDS; i++) {
@@ -227,7 +227,8 @@ static void over_itself(void **state) {
   assert_int_equal(bd_model_open(path, &model, NULL), BD_OK);
   bd_model_sha256(model, before, NULL);
   const float values[] = {7, 8, 9};
-  assert_int_equal(bd_model_save(model, &(bd_replacement){0, values}, 1, path, NULL), BD_OK);
+  assert_int_equal(
+      bd_model_save(model, &(bd_replacement){.layer = 0, .values = values}, 1, path, NULL), BD_OK);
   bd_model_sha256(model, after, NULL); // of the file as it was opened
   assert_string_equal(before, after);
   bd_weights weights;
@@ -290,7 +291,7 @@ static void readers_see_nothing(void **state) {
   const float values[] = {7, 8, 9};
   bd_replacement all[KINDS];
   for (int i = 0; i < KINDS; i++)
-    all[i] = (bd_replacement){i, values};
+    all[i] = (bd_replacement){.layer = i, .values = values};
   for (int round = 0; round < 20; round++)
     saved(model, all, KINDS);
   void *failed;

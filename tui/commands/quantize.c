@@ -3,6 +3,7 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/study/json.h"
+#include "tui/commands/network.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -39,6 +40,8 @@ static bd_status print_json(const bd_work *work, const bd_totals *totals, bd_err
                            bd_result_json(bd_model_layer(work->model, i), work->studies[i].result));
   cJSON_AddItemToObject(root, "refused", refused_json(work));
   cJSON_AddItemToObject(root, "total", bd_totals_json(totals));
+  bd_recovery how = work->repair ? work->repair->how : BD_RECOVER_NONE;
+  cJSON_AddStringToObject(root, "recover", bd_recoveries[how].name);
   if (status == BD_OK) status = bd_json_write("-", root, err);
   cJSON_Delete(root);
   return status;
@@ -74,13 +77,24 @@ static void print_table(const bd_work *work, const bd_totals *totals) {
 
 // The model first: where it cannot be written, nothing is printed as if it had been.
 static bd_status put_out(const bd_options *options, const bd_work *work, bd_error *err) {
-  if (options->output) BD_TRY(bd_study_save(work->model, work->studies, options->output, err));
+  if (options->output)
+    BD_TRY(bd_study_save(work->model, work->studies, work->repair, options->output, err));
   bd_totals totals = totals_of(work);
   if (options->json)
     BD_TRY(print_json(work, &totals, err));
   else if (!options->output || strcmp(options->output, "-") != 0)
     print_table(work, &totals);
   return bd_flush_output(err);
+}
+
+static bd_status repair(const bd_options *options, bd_work *work, bd_error *err) {
+  bd_network network;
+  if (options->recover == BD_RECOVER_NONE && !options->calibration) return BD_OK;
+  BD_TRY(bd_network_data(options, work->model, &network, err));
+  bd_status status = bd_network_recover(options, &network, work, err);
+  if (status == BD_OK) status = bd_repair_measure(work->repair, work->model, work->studies, err);
+  bd_network_close(&network);
+  return status;
 }
 
 bd_status bd_command_quantize(const bd_options *options, bd_error *err) {
@@ -90,7 +104,8 @@ bd_status bd_command_quantize(const bd_options *options, bd_error *err) {
                    "-o - and --json both want standard output: name a file for -o");
   bd_work work;
   BD_TRY(bd_work_open(options, true, &work, err));
-  bd_status status = put_out(options, &work, err);
+  bd_status status = repair(options, &work, err);
+  if (status == BD_OK) status = put_out(options, &work, err);
   if (status == BD_OK) bd_warn_refused(&work, "left as they are: ", ": `bitdial layers` says why");
   bd_work_close(&work);
   return status;
