@@ -208,7 +208,8 @@ static void refuses(void **state) {
   bd_error err = {""};
   const float values[] = {1, 2, 3};
   assert_int_equal(make_open(all_kinds(), &model, NULL), BD_OK);
-  bd_replacement outside = {KINDS, values}, twice[] = {{0, values}, {0, values}};
+  bd_replacement outside = {.layer = KINDS, .values = values};
+  bd_replacement twice[] = {{.values = values}, {.values = values}};
   assert_int_equal(bd_model_save(model, &outside, 1, make_path(), &err), BD_INVALID);
   assert_int_equal(bd_model_save(model, twice, 2, make_path(), &err), BD_INVALID);
   assert_non_null(strstr(err.text, "w0"));
