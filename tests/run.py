@@ -4,13 +4,15 @@
 Each test is a program that prints TAP: the unit tests (cmocka) in BUILD/tests/unit, and the Python
 programs tests/*/*_test.py. `# SKIP` (or `# skip`) after an `ok` counts as skipped. A program that
 dies, exits non-zero without a `not ok`, or prints no result at all counts as one failure.
-BUILD: the build folder, or several: then everything is run for each, and counted together.
+BUILD: the build folder, or several: then everything is run for each, the builds side by side, and
+counted together.
 Arguments: words; only programs whose path holds one of them are run."""
 import glob
 import os
 import re
 import subprocess
 import sys
+import threading
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILDS = os.environ.get("BUILD", "build").split()
@@ -54,33 +56,36 @@ def run(command, build):
 
 
 def show(name, passed, failed, skipped, text):
-    print(f"{'FAILED' if failed else 'ok':7}{name}: {passed} passed, {failed} failed, {skipped} skipped", flush=True)
-    for line in text.splitlines():
-        if re.search(r"# *skip", line, re.IGNORECASE):
-            print("       " + line)
+    out = [f"{'FAILED' if failed else 'ok':7}{name}: {passed} passed, {failed} failed, {skipped} skipped"]
+    out += ["       " + line for line in text.splitlines() if re.search(r"# *skip", line, re.IGNORECASE)]
     if failed:
-        print("\n".join("    | " + line for line in text.splitlines()[-60:]), flush=True)
+        out += ["    | " + line for line in text.splitlines()[-60:]]
+    print("\n".join(out) + "\n", end="", flush=True)
 
 
-def run_all(build, wanted):
-    """[passed, failed, skipped] of the programs that are wanted."""
-    total = [0, 0, 0]
+def run_all(build, wanted, total):
+    """Adds [passed, failed, skipped] of the programs that are wanted."""
     for command in programs(build):
         if wanted and not any(word in command[-1] for word in wanted):
             continue
         passed, failed, skipped, text = run(command, build)
-        total = [a + b for a, b in zip(total, (passed, failed, skipped))]
-        show(os.path.relpath(command[-1], TOP), passed, failed, skipped, text)
-    return total
+        total[:] = [a + b for a, b in zip(total, (passed, failed, skipped))]
+        name = os.path.relpath(command[-1], TOP)
+        if len(BUILDS) > 1 and not name.startswith(build + "/"):
+            name = f"{build}: {name}"
+        show(name, passed, failed, skipped, text)
 
 
 def main():
     os.chdir(TOP)
-    total = [0, 0, 0]
-    for build in BUILDS:
-        if len(BUILDS) > 1:
-            print("== " + build, flush=True)
-        total = [a + b for a, b in zip(total, run_all(build, sys.argv[1:]))]
+    totals = [[0, 0, 0] for _ in BUILDS]
+    workers = [threading.Thread(target=run_all, args=(build, sys.argv[1:], total))
+               for build, total in zip(BUILDS, totals)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    total = [sum(each) for each in zip(*totals)]
     print("%d passed, %d failed, %d skipped" % tuple(total))
     sys.exit(1 if total[1] or not sum(total) else 0)
 
