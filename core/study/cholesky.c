@@ -33,6 +33,10 @@ static void load(void) {
   if (set_threads) set_threads(1);
 }
 
+// OpenBLAS without threads of its own shares working memory between its callers, unlocked: two at a
+// time gave other digits.
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+
 bd_status bd_cholesky_start(bd_error *err) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, load);
@@ -42,18 +46,26 @@ bd_status bd_cholesky_start(bd_error *err) {
 
 bool bd_cholesky_factor(double *a, int64_t n) {
   if (n == 0) return true;
-  return lib.LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', (lapack_int)n, a, (lapack_int)n) == 0;
+  pthread_mutex_lock(&one_at_a_time);
+  lapack_int trouble =
+      lib.LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', (lapack_int)n, a, (lapack_int)n);
+  pthread_mutex_unlock(&one_at_a_time);
+  return trouble == 0;
 }
 
 void bd_cholesky_solve(const double *factor, int64_t n, double *x, int64_t count) {
   if (n == 0 || count == 0) return;
+  pthread_mutex_lock(&one_at_a_time);
   lib.LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'L', (lapack_int)n, (lapack_int)count, factor,
                           (lapack_int)n, x, (lapack_int)n);
+  pthread_mutex_unlock(&one_at_a_time);
 }
 
 void bd_cholesky_invert(double *factor, int64_t n) {
   if (n == 0) return;
+  pthread_mutex_lock(&one_at_a_time);
   lib.LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'L', (lapack_int)n, factor, (lapack_int)n);
+  pthread_mutex_unlock(&one_at_a_time);
   for (int64_t c = 0; c < n; c++)
     for (int64_t r = c + 1; r < n; r++)
       factor[r * n + c] = factor[c * n + r];
