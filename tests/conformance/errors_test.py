@@ -79,8 +79,8 @@ def test_unknown_option_names_the_nearest():
     refused(2, "layers", SAMPLE, "--bits", "3", says="--bits")
 
 
-def test_what_later_versions_bring_is_unknown_yet():
-    for option in ("--data", "--labels", "--recover", "--prune-overall", "--sensitivity"):
+def test_options_of_other_commands():
+    for option in ("--data", "--recover", "--target-bits", "--sensitivity", "--shard"):
         refused(2, "quantize", SAMPLE, option, "x", says=option)
 
 

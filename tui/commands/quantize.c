@@ -102,6 +102,10 @@ bd_status bd_command_quantize(const bd_options *options, bd_error *err) {
   if (piped && options->json)
     return bd_fail(err, BD_INVALID,
                    "-o - and --json both want standard output: name a file for -o");
+  if (options->data && options->recover == BD_RECOVER_NONE)
+    return bd_fail(
+        err, BD_INVALID,
+        "--data: quantize takes data for repair alone: add --recover match or reconstruct");
   bd_work work;
   BD_TRY(bd_work_open(options, true, &work, err));
   bd_status status = repair(options, &work, err);
