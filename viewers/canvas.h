@@ -63,8 +63,9 @@ uint32_t bd_glyph_shade(const bd_canvas *canvas, int level); // 0..4
 // A piece of an outline that joins these sides of its cell (or-ed): ┏ is down and right.
 enum { BD_EDGE_UP = 1, BD_EDGE_DOWN = 2, BD_EDGE_LEFT = 4, BD_EDGE_RIGHT = 8 };
 uint32_t bd_glyph_edge(const bd_canvas *canvas, unsigned sides);
+uint32_t bd_glyph_line(const bd_canvas *canvas, unsigned sides); // the same in light lines: ┌
 // Named single glyphs: cursor ▸, check ✓, ellipsis …, dash –, minus −, tick ┴, arrow →, dot ·,
-// lock ▣, mark ●, up ▲, down ▼, at most ≤, dashed ╌. One table.
+// lock ▣, mark ●, up ▲, down ▼, at most ≤, dashed ╌, node ○. One table.
 typedef enum bd_sign {
   BD_SIGN_CURSOR,
   BD_SIGN_CHECK,
@@ -83,6 +84,7 @@ typedef enum bd_sign {
   BD_SIGN_TIMES,
   BD_SIGN_AT_MOST,
   BD_SIGN_DASHED,
+  BD_SIGN_NODE,
   BD_SIGN_COUNT
 } bd_sign;
 uint32_t bd_glyph_sign(const bd_canvas *canvas, bd_sign sign);

@@ -34,6 +34,14 @@ static const twin edges[16] = {
     {0x2501, '~'}, {0x253b, '\''}, {0x2533, ','}, {0x254b, '|'}, // ━ ┻ ┳ ╋
 };
 
+// Light lines, by the sides that they join.
+static const twin lines[16] = {
+    {' ', ' '},    {0x2575, '|'}, {0x2577, '|'}, {0x2502, '|'}, // ╵ ╷ │
+    {0x2574, '-'}, {0x2518, '+'}, {0x2510, '+'}, {0x2524, '+'}, // ╴ ┘ ┐ ┤
+    {0x2576, '-'}, {0x2514, '+'}, {0x250c, '+'}, {0x251c, '+'}, // ╶ └ ┌ ├
+    {0x2500, '-'}, {0x2534, '+'}, {0x252c, '+'}, {0x253c, '+'}, // ─ ┴ ┬ ┼
+};
+
 static const twin signs[BD_SIGN_COUNT] = {
     [BD_SIGN_CURSOR] = {0x25b8, '>'},   // ▸
     [BD_SIGN_CHECK] = {0x2713, '='},    // ✓
@@ -52,6 +60,7 @@ static const twin signs[BD_SIGN_COUNT] = {
     [BD_SIGN_TIMES] = {0x00d7, 'x'},    // ×
     [BD_SIGN_AT_MOST] = {0x2264, '<'},  // ≤
     [BD_SIGN_DASHED] = {0x254c, '-'},   // ╌
+    [BD_SIGN_NODE] = {0x25cb, 'o'},     // ○
 };
 
 static uint32_t pick(const twin *table, int count, int index, const bd_canvas *canvas) {
@@ -76,6 +85,10 @@ uint32_t bd_glyph_edge(const bd_canvas *canvas, unsigned sides) {
   return pick(edges, 16, (int)(sides & 15), canvas);
 }
 
+uint32_t bd_glyph_line(const bd_canvas *canvas, unsigned sides) {
+  return pick(lines, 16, (int)(sides & 15), canvas);
+}
+
 uint32_t bd_glyph_sign(const bd_canvas *canvas, bd_sign sign) {
   return pick(signs, BD_SIGN_COUNT, (int)sign, canvas);
 }
@@ -93,6 +106,7 @@ char bd_glyph_ascii(uint32_t glyph) {
   if (!ascii) ascii = find(rows, 9, glyph);
   if (!ascii) ascii = find(shades, 5, glyph);
   if (!ascii) ascii = find(edges, 16, glyph);
+  if (!ascii) ascii = find(lines, 16, glyph);
   return ascii ? ascii : '?';
 }
 

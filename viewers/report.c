@@ -1,6 +1,7 @@
 // Everything the panels show, as plain text: the panels draw on canvases, which are written out.
 #include "viewers/codebook.h"
 #include "viewers/error.h"
+#include "viewers/graph.h"
 #include "viewers/histogram.h"
 #include "viewers/layers.h"
 #include "viewers/shared.h"
@@ -15,6 +16,7 @@
 
 enum {
   PANEL_ROWS = 14,
+  GRAPH_ROWS = 12,
   SIDE_BY_SIDE = 120,
   COLUMNS_LEAST = 40,
   COLUMNS_MOST = 400,
@@ -28,7 +30,7 @@ typedef struct report {
   int columns;
   bool ascii;
   bool *whole; // false once there was no memory for a part
-  bd_view *layers, *histogram, *error, *codebook;
+  bd_view *layers, *histogram, *error, *codebook, *graph;
 } report;
 
 static void put_canvas(const report *to, const bd_canvas *canvas) {
@@ -130,6 +132,10 @@ static void draw_codebook(const report *to, bd_area area) {
   bd_codebook_view.draw(to->codebook, to->desk, area, false);
 }
 
+static void draw_graph(const report *to, bd_area area) {
+  bd_graph_view.draw(to->graph, to->desk, area, false);
+}
+
 // How the clustering went, and the codebook where it is short.
 static void put_levels(const report *to, const bd_result *result) {
   char text[256], steps[200];
@@ -158,6 +164,8 @@ static void put_layer(const report *to) {
   put(to, beside ? PANEL_ROWS : 2 * PANEL_ROWS + 1, draw_panels);
   const bd_result *result = bd_session_layer(to->desk->session, to->desk->layer)->result;
   if (result) put_levels(to, result);
+  fputc('\n', to->out);
+  put(to, GRAPH_ROWS, draw_graph);
 }
 
 bool bd_report_text(bd_desk *desk, FILE *out, int columns, bool ascii) {
@@ -172,9 +180,10 @@ bool bd_report_text(bd_desk *desk, FILE *out, int columns, bool ascii) {
                .layers = bd_layers_view.open(),
                .histogram = bd_histogram_view.open(),
                .error = bd_error_view.open(),
-               .codebook = bd_codebook_view.open()};
+               .codebook = bd_codebook_view.open(),
+               .graph = bd_graph_view.open()};
   desk->layer = -1; // no cursor in the table
-  whole = to.layers && to.histogram && to.error && to.codebook;
+  whole = to.layers && to.histogram && to.error && to.codebook && to.graph;
   if (whole) {
     put_summary(&to);
     put(&to, count + 1, draw_table);
@@ -186,5 +195,6 @@ bool bd_report_text(bd_desk *desk, FILE *out, int columns, bool ascii) {
   bd_histogram_view.close(to.histogram);
   bd_error_view.close(to.error);
   bd_codebook_view.close(to.codebook);
+  bd_graph_view.close(to.graph);
   return whole;
 }

@@ -74,6 +74,10 @@ struct bd_session {
   bd_insight_jobs insight_jobs;
   unsigned wants;
 
+  bd_survey *survey;     // as of the last poll
+  bd_survey *new_survey; // waits for the next one; with `surveyed` under the lock
+  bool surveyed, survey_pending;
+
   struct bd_live *live; // NULL: no data
   bd_live_state live_state;
   uint64_t live_wanted, live_posted; // count the settings; of the last request
@@ -107,6 +111,11 @@ void bd_delivery_free(bd_delivery *delivery);
 
 // For the next bd_session_notice; wakes the UI. From any thread.
 void bd_session_say(bd_session *session, const char *text);
+
+void bd_survey_start(bd_session *session);
+bool bd_survey_poll(bd_session *session);
+// Hands a survey over (NULL: there is none), from any thread. better: it takes the place of one.
+void bd_session_give_survey(bd_session *session, bd_survey *survey, bool better);
 
 typedef struct bd_live bd_live;
 void bd_live_free(bd_live *live);

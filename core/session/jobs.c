@@ -358,7 +358,7 @@ bool bd_jobs_take(bd_session *session, bd_delivery *delivery) {
 
 int bd_jobs_pending(const bd_session *session) {
   int pending = bd_insight_pending(session) + bd_live_pending(session);
-  pending += session->sensing_state.running;
+  pending += session->sensing_state.running + session->survey_pending;
   for (int layer = 0; layer < session->count; layer++) {
     const bd_layer_state *state = &session->states[layer];
     if (state->refused) continue;

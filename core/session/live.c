@@ -83,6 +83,9 @@ static bd_status prepare(bd_live *live, bd_error *err) {
   live->applied = calloc((size_t)live->count + 1, sizeof *live->applied);
   if (!live->applied) return bd_fail_memory(err, "the accuracy");
   BD_TRY(live->open(live->arg, live->model, &live->cancel, &live->parts, err));
+  bd_survey *survey;
+  BD_TRY(bd_survey_new(live->model, live->parts.engine, &survey, err));
+  bd_session_give_survey(live->session, survey, true);
   BD_TRY(bd_eval_new(live->parts.engine, live->parts.data, live->parts.labels, KEEP_BYTES,
                      &live->eval, err));
   size_t quarter = bd_memory_left() / 4;

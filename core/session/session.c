@@ -71,6 +71,8 @@ bd_status bd_session_new(bd_model *model, const bd_dial *dials, const char *conf
   bd_insight_start(session);
   session->live_wanted = 1;
   bd_jobs_dispatch(session);
+  session->survey_pending = true;
+  bd_survey_start(session);
   bd_jobs_check_model(session);
   *out = session;
   return BD_OK;
@@ -106,6 +108,8 @@ void bd_session_free(bd_session *session) {
     list = next;
   }
   free_layers(session);
+  bd_survey_free(session->survey);
+  bd_survey_free(session->new_survey);
   bd_undo_free(session->undo);
   bd_insight_free(session);
   cJSON_Delete(session->kept);
@@ -167,6 +171,7 @@ bool bd_session_poll(bd_session *session) {
     changed |= bd_jobs_take(session, list);
     list = next;
   }
+  changed |= bd_survey_poll(session);
   changed |= bd_live_poll(session);
   changed |= bd_sensing_poll(session);
   bd_jobs_dispatch(session);

@@ -6,6 +6,7 @@
 #define BD_SESSION_SESSION_H
 
 #include "core/study/study.h"
+#include "core/study/survey.h"
 
 #include <cjson/cJSON.h>
 
@@ -44,6 +45,9 @@ const bd_model *bd_session_model(const bd_session *session);
 int bd_session_count(const bd_session *session); // layers
 const bd_layer_state *bd_session_layer(const bd_session *session, int layer);
 bd_totals bd_session_totals(const bd_session *session);
+// Graph, shapes and what each layer costs to compute; NULL until the background has read them. With
+// data (live.h) the shapes are those of the data.
+const bd_survey *bd_session_survey(const bd_session *session);
 int bd_session_pending(const bd_session *session); // jobs waiting or running
 
 // A descriptor that becomes readable when results wait; poll(2) on it, then bd_session_poll.

@@ -1,5 +1,7 @@
 #include "core/study/survey.h"
 
+#include "core/base/text.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -101,9 +103,10 @@ double bd_survey_total(const bd_survey *survey, int layers, int *known) {
 // A dimension as text, after `used` characters.
 static size_t add_dimension(char *out, size_t size, size_t used, int64_t dim, const char *name) {
   const char *times = used ? "×" : "";
-  int added = dim >= 0
-                  ? snprintf(out + used, size - used, "%s%" PRId64, times, dim)
-                  : snprintf(out + used, size - used, "%s%s", times, name && *name ? name : "?");
+  char safe[64];
+  bd_text_escape(safe, sizeof safe, name && *name ? name : "?");
+  int added = dim >= 0 ? snprintf(out + used, size - used, "%s%" PRId64, times, dim)
+                       : snprintf(out + used, size - used, "%s%s", times, safe);
   return used + (size_t)added;
 }
 

@@ -24,7 +24,7 @@ void bd_survey_free(bd_survey *survey); // NULL is allowed
 double bd_survey_total(const bd_survey *survey, int layers, int *known);
 
 // What is known of a value's shape: "1×64×56×56", "N×3×h×w" with what the file calls them; "?" for
-// a dimension without a name, "" where nothing is known. Verbatim names: escape before showing.
+// a dimension without a name, "" where nothing is known. Names are made safe.
 char *bd_survey_shape(const bd_survey *survey, int value, char *out, size_t size);
 
 #endif

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { TABLE, HISTOGRAM, ERROR, CONVERGENCE, CODEBOOK, CHANNELS, SENSITIVITY, PANELS };
+enum { TABLE, HISTOGRAM, ERROR, CONVERGENCE, CODEBOOK, CHANNELS, SENSITIVITY, GRAPH, PANELS };
 
 typedef struct bench {
   bd_desk desk;
@@ -40,7 +40,7 @@ static void bench_close(bench *b) {
   bd_session_free(b->desk.session);
 }
 
-static void set(bench *b, int layer, const char *fields) {
+static inline void set(bench *b, int layer, const char *fields) {
   bd_error err;
   bd_dial dial = bd_session_layer(b->desk.session, layer)->dial;
   if (bd_setting_parse(&dial.setting, fields, &err) != BD_OK) fail_msg("%s", err.text);
@@ -64,7 +64,7 @@ static void expect(const char *text, const char *part) {
   if (!strstr(text, part)) fail_msg("'%s' is not in\n%s", part, text);
 }
 
-static void expect_not(const char *text, const char *part) {
+static inline void expect_not(const char *text, const char *part) {
   if (strstr(text, part)) fail_msg("'%s' is in\n%s", part, text);
 }
 

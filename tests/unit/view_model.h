@@ -115,7 +115,7 @@ static void settle(bd_session *session) {
   }
 }
 
-static bd_session *open_tiny(const tiny_layer *layers, int count) {
+static inline bd_session *open_tiny(const tiny_layer *layers, int count) {
   char path[] = "/tmp/bitdial-view-XXXXXX";
   int fd = mkstemp(path);
   if (fd < 0) return NULL;

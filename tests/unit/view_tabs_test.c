@@ -38,13 +38,16 @@ static bool is_shown(const bd_ui *ui, int panel) {
 }
 
 // Every panel that is not shown is named in one title, beside its number: by its first letters at
-// least, and whole where there is room.
+// least, and whole where there is room; in the narrow column beside a table by its number.
 static void check_names(bd_ui *ui, int columns, int rows) {
   assert_true(bd_ui_draw(ui, columns, rows));
   char *text = bd_canvas_text(ui->canvas), tab[64];
   for (int i = 1; i < ui->panels; i++) {
     const char *name = ui->classes[i]->name;
     snprintf(tab, sizeof tab, columns < 200 ? " %d %.3s" : " %d %s ", i + 1, name);
+    bool narrow = columns >= 100 && columns < 200;
+    if (narrow) snprintf(tab, sizeof tab, " %d ", i + 1);
+    if (narrow && (is_shown(ui, i) || strstr(text, tab))) continue;
     if (is_shown(ui, i) == (strstr(text, tab) != NULL)) fail_msg("'%s' in\n%s", tab, text);
   }
   free(text);
