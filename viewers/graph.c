@@ -98,7 +98,7 @@ static void draw_node(const bd_desk *desk, const bd_graph_node *node, int op_col
   at += op_columns + 1;
   if (node->output_count > 0 && node->outputs[0] >= 0)
     bd_survey_shape(survey, node->outputs[0], shape, sizeof shape);
-  if (!*shape) strcpy(shape, "?");
+  if (!*shape) strcpy(shape, "–");
   int end = area.columns - bd_show_columns(shape) - 1;
   if (end - at < NAME_LEAST) end = area.columns; // no room for both
   bd_show_name(text, sizeof text, called(desk, node), ascii);
