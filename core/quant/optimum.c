@@ -172,6 +172,10 @@ static void keep_guess(bd_optimum *optimum) {
     optimum->guess[i] = clusters->centers[i < clusters->count ? i : clusters->count - 1];
 }
 
+bool bd_optimum_at_once(size_t survivors, int k) {
+  return survivors <= 2 * sample_size(k);
+}
+
 bd_status bd_optimum_approach(const bd_survivors *survivors, int k, const bd_cancel *cancel,
                               bd_optimum *out, bd_error *err) {
   *out = (bd_optimum){.k = k};
@@ -181,7 +185,7 @@ bd_status bd_optimum_approach(const bd_survivors *survivors, int k, const bd_can
     return BD_OK;
   }
   out->clusters.sse = INFINITY;
-  if (survivors->count <= 2 * sample_size(k)) {
+  if (bd_optimum_at_once(survivors->count, k)) {
     BD_TRY(solve_all(survivors, cancel, out, err));
     keep_guess(out);
     return BD_OK;

@@ -20,6 +20,9 @@ typedef struct bd_optimum {
 bd_status bd_optimum_approach(const bd_survivors *survivors, int k, const bd_cancel *cancel,
                               bd_optimum *out, bd_error *err);
 
+// Does approach prove the optimum of so many survivors, whatever they are?
+bool bd_optimum_at_once(size_t survivors, int k);
+
 // Raises the bound by a quick look; the clusters may become better too.
 bd_status bd_optimum_bound(const bd_survivors *survivors, const bd_cancel *cancel,
                            bd_optimum *optimum, bd_error *err);

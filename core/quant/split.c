@@ -5,6 +5,7 @@
 
 #include "core/quant/index_private.h"
 #include "core/quant/memory.h"
+#include "core/quant/optimum.h"
 #include "core/quant/segments.h"
 #include "core/quant/work.h"
 
@@ -243,6 +244,15 @@ static bd_status index_part(const split *all, size_t number, const float *values
   return status;
 }
 
+// A swarm that starts at a proved optimum (init `pso`) stays there; for thousands of parts, whose
+// steps nobody sees, it would only take its time.
+static bd_setting setting_of_part(const split *all, size_t size) {
+  bd_setting setting = *all->setting;
+  bool proved = bd_optimum_at_once(size, 1 << setting.bits);
+  if (setting.init == BD_PSO && proved) setting.init = BD_OPTIMAL;
+  return setting;
+}
+
 static bd_status run_part(const split *all, const tile *from, size_t number, totals *sums,
                           bd_segment *segments, int *used, bd_error *err) {
   bd_result *result = all->result, *one = NULL;
@@ -250,10 +260,10 @@ static bd_status run_part(const split *all, const tile *from, size_t number, tot
   const float *values = values_of(all, from, number);
   size_t size = bd_parts_size(&result->parts, number), positive, negative;
   count_ties(all, number, values, size, &positive, &negative);
+  bd_setting setting = setting_of_part(all, size);
   BD_TRY(index_part(all, number, values, size, &index, err));
   bd_hole hole = bd_index_hole_at(index, (double)all->ties.threshold, positive, negative);
-  bd_status status =
-      bd_work_run(index, &hole, all->setting, all->effort, NULL, all->cancel, &one, err);
+  bd_status status = bd_work_run(index, &hole, &setting, all->effort, NULL, all->cancel, &one, err);
   if (status == BD_OK) {
     *used = keep_part(one, index, &result->part[number], segments);
     add_part(one, sums);

@@ -236,7 +236,7 @@ def test_other_faults_are_found():
         assert len(unguarded_headers(d)) == 1 and len(long_files(d)) == 1 and len(wide_lines(d)) == 1
         source, built = os.path.join(d, "c.c"), os.path.join(d, "c.o")
         plant(d, "c.c", "int bd_fine; int stray(void) { return 0; }\nstatic int own; int *bd_p = &own;\n")
-        subprocess.run([os.environ.get("CC", "gcc"), "-c", source, "-o", built], check=True)
+        subprocess.run([*os.environ.get("CC", "gcc").split(), "-c", source, "-o", built], check=True)
         assert len(public_names([built])) == 1 and "stray" in public_names([built])[0]
 
 

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { TABLE, HISTOGRAM, ERROR, CONVERGENCE, CODEBOOK, CHANNELS, PANELS, SIZE = 512 };
+enum { TABLE, HISTOGRAM, ERROR, CONVERGENCE, CODEBOOK, CHANNELS, SENSITIVITY, GRAPH, PANELS, SIZE = 512 };
 
 static float normal[SIZE];
 static const tiny_layer layers[] = {{"normal", "MatMul", {16, 32}, 2, normal}};
