@@ -124,9 +124,11 @@ static double mean_between(const bd_level *level, size_t i, size_t j) {
   return bd_prefix_sum(&edges[i].prefix, &edges[j].prefix) / mass_between(level, i, j);
 }
 
-// What the cluster from edge i to edge j gains by a split at edge t.
+// What the cluster from edge i to edge j gains by a split at edge t: nothing beside a side whose
+// values have no importance.
 static double gain(const bd_level *level, size_t i, size_t t, size_t j) {
   double left = mass_between(level, i, t), right = mass_between(level, t, j);
+  if (!(left > 0) || !(right > 0)) return 0;
   double apart = mean_between(level, i, t) - mean_between(level, t, j);
   return left * right / (left + right) * apart * apart;
 }
@@ -146,13 +148,22 @@ static void fill_reach(bd_level *level, double most) {
   }
 }
 
+// The value right of an edge (0) or left of it (-1), around the median: as far as a mean without
+// mass can be.
+static double edge_value(const bd_survivors *survivors, const bd_level *level, size_t j, int side) {
+  size_t place = (size_t)level->links.edges[j].place;
+  return bd_survivors_value(survivors, side < 0 ? place - 1 : place) -
+         survivors->index->stats.median;
+}
+
 // The greatest mean that the cluster right of a border in bucket j can have.
 static double mean_above(const bd_survivors *survivors, const bd_level *level, size_t j) {
   size_t m = level->links.m, end = level->reach[j];
   if (j == m)
     return bd_survivors_value(survivors, survivors->count - 1) - survivors->index->stats.median;
   if (end < m && level->open[end + 1]) end++;
-  return mean_between(level, j, end);
+  if (mass_between(level, j, end) > 0) return mean_between(level, j, end);
+  return edge_value(survivors, level, end, -1);
 }
 
 // The least mean that the cluster left of it can have; first is the first edge that reaches edge
@@ -161,7 +172,8 @@ static double mean_below(const bd_survivors *survivors, const bd_level *level, s
                          size_t first) {
   if (j == 1) return bd_survivors_value(survivors, 0) - survivors->index->stats.median;
   if (first > 0 && level->open[first]) first--;
-  return mean_between(level, first, j - 1);
+  if (mass_between(level, first, j - 1) > 0) return mean_between(level, first, j - 1);
+  return edge_value(survivors, level, first, 0);
 }
 
 // --- what a border can be worth -----------------------------------------------------------------

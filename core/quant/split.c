@@ -244,11 +244,17 @@ static bd_status index_part(const split *all, size_t number, const float *values
   return status;
 }
 
+// None of the part's weights has importance: it was clustered as if all had the same, and adds
+// nothing to what is weighed.
+static void leave_unweighted(bd_result *one) {
+  one->weighted_sse = one->cluster_fit = one->cluster_bound = 0;
+}
+
 // A swarm that starts at a proved optimum (init `pso`) stays there; for thousands of parts, whose
 // steps nobody sees, it would only take its time.
 static bd_setting setting_of_part(const split *all, size_t size) {
   bd_setting setting = *all->setting;
-  bool proved = bd_optimum_at_once(size, 1 << setting.bits);
+  bool proved = bd_optimum_at_once(size, (1 << setting.bits) - 1);
   if (setting.init == BD_PSO && proved) setting.init = BD_OPTIMAL;
   return setting;
 }
@@ -265,6 +271,7 @@ static bd_status run_part(const split *all, const tile *from, size_t number, tot
   bd_hole hole = bd_index_hole_at(index, (double)all->ties.threshold, positive, negative);
   bd_status status = bd_work_run(index, &hole, &setting, all->effort, NULL, all->cancel, &one, err);
   if (status == BD_OK) {
+    if (all->index->reread.importance && !index->importance) leave_unweighted(one);
     *used = keep_part(one, index, &result->part[number], segments);
     add_part(one, sums);
   }

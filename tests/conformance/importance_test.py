@@ -64,6 +64,21 @@ def test_clusters_follow_importance():
             assert part["a"]["weighted_sse"] < weighted and part["a"]["proved"]
 
 
+def test_a_channel_without_importance_weighs_nothing():
+    with folder() as d:
+        a = random.standard_normal((64, 16)).astype(np.float32)
+        path, npz = write(os.path.join(d, "m.onnx"), {"a": a}), os.path.join(d, "i.npz")
+        importance = 1e-6 * np.exp(random.standard_normal(a.shape))
+        importance[:, 3] = 0
+        np.savez(npz, a=importance)
+        for granularity in ("channel", "group:16"):
+            said, written = quantized(path, "--method", "kmeans", "--bits", 2, "--importance", npz,
+                                      "--granularity", granularity)
+            weighted = errors(a, written["a"], importance)[1]
+            assert abs(said["a"]["weighted_sse"] - weighted) < 1e-5 * weighted, (granularity, said, weighted)
+            assert said["a"]["optimum_ratio"] < 1.01, said
+
+
 def test_one_layer_takes_a_plain_array():
     with folder() as d:
         a = random.standard_normal((30, 40)).astype(np.float32)

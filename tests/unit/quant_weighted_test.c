@@ -273,11 +273,48 @@ static void counts_are_the_weights(void **state) {
   }
 }
 
+// So many that windows alone can prove it: weights without importance, wherever they lie, are as
+// good as not there.
+static void stretches_without_importance(void **state) {
+  (void)state;
+  enum { MANY = 4500000 };
+  float *weights = malloc(MANY * sizeof *weights), *importance = malloc(MANY * sizeof *importance);
+  float *left = malloc(MANY * sizeof *left);
+  bd_rng rng = bd_rng_seed(8, 0);
+  naive_fill(SHAPE_NORMAL, &rng, weights, MANY);
+  for (int number = 0; number < 3; number++) {
+    size_t count = 0;
+    for (size_t i = 0; i < MANY; i++) {
+      bool out = number == 0   ? weights[i] < -0.1f
+                 : number == 1 ? fabsf(weights[i]) < 0.02f
+                               : i % 1000 != 0;
+      importance[i] = out ? 0 : 1;
+      if (!out) left[count++] = weights[i];
+    }
+    bd_index *index, *rest = naive_index(left, count);
+    bd_error err = {""};
+    if (bd_index_new_weighted(weights, importance, MANY, NULL, NULL, &index, &err) != BD_OK)
+      fail_msg("%s", err.text);
+    bd_setting setting = naive_setting("method=kmeans,init=optimal,bits=4");
+    bd_result *all = naive_run(index, &setting, BD_PROVED);
+    bd_result *alone = naive_run(rest, &setting, BD_PROVED);
+    assert_true(all->proved && all->optimum_ratio == 1);
+    assert_near(all->cluster_fit, alone->cluster_fit, 1e-8, 0);
+    bd_result_free(all);
+    bd_result_free(alone);
+    bd_index_free(index);
+    bd_index_free(rest);
+  }
+  free(weights);
+  free(importance);
+  free(left);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(optimum_by_importance),     cmocka_unit_test(large_optimum_by_importance),
       cmocka_unit_test(methods_follow_importance), cmocka_unit_test(wrong_importance_is_told),
-      cmocka_unit_test(counts_are_the_weights),
+      cmocka_unit_test(counts_are_the_weights),    cmocka_unit_test(stretches_without_importance),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
