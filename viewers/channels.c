@@ -42,13 +42,8 @@ struct bd_view {
   int top, rows; // first row shown; how many fitted last
   figure sort;
   bool reverse;
-  // The order, and what it was made for.
-  size_t *order;
+  size_t *order; // channel numbers, `count` of them
   size_t count;
-  figure done_sort;
-  bool done_reverse;
-  const bd_channels *done;
-  double done_db;
 };
 
 enum { PAGE_UP, PAGE_DOWN, FIRST, LAST, SORT_LEFT, SORT_RIGHT, REVERSE };
@@ -115,12 +110,8 @@ static int compare(const void *a, const void *b, void *arg) {
   return x < y ? -1 : x > y;
 }
 
-// Sorts where something changed; false without memory.
+// False without memory.
 static bool bring_in_order(bd_view *view, const bd_channels *channels) {
-  bool same = view->done == channels && view->done_db == channels->shared_db &&
-              view->count == channels->count && view->done_sort == view->sort &&
-              view->done_reverse == view->reverse;
-  if (same) return true;
   size_t *order = reallocarray(view->order, channels->count, sizeof *order);
   if (!order) return false;
   view->order = order;
@@ -129,10 +120,6 @@ static bool bring_in_order(bd_view *view, const bd_channels *channels) {
     order[i] = i;
   sorting by = {channels, view->sort, view->reverse};
   qsort_r(order, view->count, sizeof *order, compare, &by);
-  view->done = channels;
-  view->done_db = channels->shared_db;
-  view->done_sort = view->sort;
-  view->done_reverse = view->reverse;
   return true;
 }
 
@@ -307,11 +294,13 @@ static void draw(bd_view *view, const bd_desk *desk, bd_area area, bool focused)
   (void)focused;
   const bd_layer_state *state = bd_desk_state(desk);
   const bd_channels *channels = state ? channels_of(desk) : NULL;
+  bool failed = bd_session_insight(desk->session)->channels_failed;
   if (area.columns <= 0 || area.rows <= 0) return;
   if (!state || !state->index)
     bd_draw_nothing(desk, area);
   else if (!channels || !bring_in_order(view, channels))
-    bd_print_wrapped(area, BD_ROLE_DIM, "measuring the channels …");
+    bd_print_wrapped(area, BD_ROLE_DIM,
+                     failed ? "the channels could not be measured" : "measuring the channels …");
   else
     draw_channels(view, channels, area);
 }

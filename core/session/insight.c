@@ -46,6 +46,7 @@ static void forget_channels(bd_session *session) {
 void bd_insight_free(bd_session *session) {
   bd_channels_free(session->insight.channels);
   session->insight.channels = NULL;
+  session->insight.channels_failed = false;
 }
 
 // The setting without what the method table varies itself.
@@ -178,7 +179,11 @@ bool bd_insight_take(bd_session *session, bd_delivery *delivery) {
   jobs->ticket[part] = 0;
   if (delivery->status == BD_CANCELLED) return false;
   jobs->done[part] = true;
-  if (delivery->status != BD_OK) return false;
+  if (delivery->status != BD_OK) {
+    session->insight.channels_failed |= part == PART_CHANNELS;
+    bd_session_say(session, delivery->error.text);
+    return true;
+  }
   if (part == PART_CHANNELS) {
     bd_insight_free(session);
     session->insight.channels = delivery->channels;

@@ -26,6 +26,7 @@ typedef struct bd_insight {
   // cluster_bound.
   double spread[BD_INITS_MAX][BD_SPREAD_SEEDS];
   double optimum;        // proved SSE_cluster of the same problem; NaN until known
+  bool channels_failed;  // a notice said why
   bd_channels *channels; // under the layer's setting; NULL until known
 } bd_insight;
 

@@ -58,12 +58,23 @@ static void publish(bd_sensing *s, const bd_sensitivity *so_far) {
   bd_session_wake(s->session);
 }
 
+// Where that fails the sweep goes on all the same, and is not saved again.
+static void save(bd_sensing *s, const bd_sensitivity *state) {
+  bd_error why;
+  if (!s->path || bd_sensitivity_write(s->path, state, &why) == BD_OK) return;
+  bd_session_say(s->session, why.text);
+  free(s->path);
+  s->path = NULL;
+}
+
 static bd_status show(void *arg, const bd_sensitivity *so_far, bd_error *err) {
+  (void)err;
   bd_sensing *s = arg;
   publish(s, so_far);
-  if (!s->path || seconds() - s->saved < save_every) return BD_OK;
+  if (seconds() - s->saved < save_every) return BD_OK;
   s->saved = seconds();
-  return bd_sensitivity_write(s->path, so_far, err);
+  save(s, so_far);
+  return BD_OK;
 }
 
 // What an earlier run left. A file of another sweep is not touched.
@@ -87,13 +98,12 @@ static bd_status measure(bd_sensing *s, const bd_sweep_parts *parts, bd_pool *po
   BD_TRY(bd_sensitivity_new(parts, s->settings, s->threads, &s->cancel, &state, err));
   resume(s, &state);
   if (state.samples) publish(s, &state);
-  bd_status status = BD_OK, written = BD_OK;
+  bd_status status = BD_OK;
   if (state.samples < state.wanted)
     status = bd_sweep_run(parts, &state, ACTIVATIONS, pool, &s->cancel, show, s, err);
-  if (s->path && state.samples && (status == BD_OK || status == BD_CANCELLED))
-    written = bd_sensitivity_write(s->path, &state, err);
+  if (state.samples && (status == BD_OK || status == BD_CANCELLED)) save(s, &state);
   bd_sensitivity_free(&state);
-  return status == BD_OK ? written : status;
+  return status;
 }
 
 static bd_status with_network(bd_sensing *s, const bd_live_parts *live, bd_pool *pool,
