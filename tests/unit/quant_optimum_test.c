@@ -57,20 +57,20 @@ static void agrees_with_dynamic_programme(void **state) {
   }
 }
 
-// Large enough for windows: against divide and conquer.
-static void windows_agree_with_divide_and_conquer(void **state) {
-  (void)state;
+// Large enough for windows: `count` tensors against divide and conquer, at `bits` and the widths
+// after it.
+static void check_windows(int count, int bits, int widths) {
   enum { LARGE = 40000 };
   float *weights = malloc(LARGE * sizeof *weights);
   double *values = malloc(LARGE * sizeof *values);
   bool *pruned = malloc(LARGE * sizeof *pruned);
   bd_rng rng = bd_rng_seed(12, 0);
-  for (int number = 0; number < 48; number++) {
+  for (int number = 0; number < count; number++) {
     const int shapes[] = {SHAPE_NORMAL, SHAPE_LAPLACE, SHAPE_STUDENT,
                           SHAPE_ATOMS,  SHAPE_ZEROS,   SHAPE_OFFSET};
     naive_fill(shapes[number % 6], &rng, weights, LARGE);
     bd_setting setting = naive_setting("method=kmeans,init=optimal,zero=mask");
-    setting.bits = 1 + number % 5;
+    setting.bits = bits + number % widths;
     setting.prune = (double)(number % 3) * 0.25;
     naive_prune(weights, LARGE, setting.prune, pruned);
     size_t left = naive_survivors(weights, LARGE, pruned, values);
@@ -92,6 +92,16 @@ static void windows_agree_with_divide_and_conquer(void **state) {
   free(weights);
   free(values);
   free(pruned);
+}
+
+static void windows_agree_with_divide_and_conquer(void **state) {
+  (void)state;
+  check_windows(48, 1, 5);
+}
+
+static void windows_of_many_clusters(void **state) {
+  (void)state;
+  check_windows(4, 7, 2);
 }
 
 typedef struct heard {
@@ -133,6 +143,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(agrees_with_dynamic_programme),
       cmocka_unit_test(windows_agree_with_divide_and_conquer),
+      cmocka_unit_test(windows_of_many_clusters),
       cmocka_unit_test(bound_rises_to_the_proof),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
