@@ -3,6 +3,7 @@
 against numpy; 16-bit weights by a table of counts; wrong files are told."""
 import os
 
+os.environ["OMP_NUM_THREADS"] = "1"  # as in sklearn_test.py; before numpy is loaded
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper

@@ -3,6 +3,8 @@
 levels it finds no better ones."""
 import os
 
+# Its threads call OpenBLAS at once, and Debian's build without threads does not lock its memory.
+os.environ["OMP_NUM_THREADS"] = "1"  # before numpy is loaded
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
