@@ -27,10 +27,6 @@ typedef struct measuring {
   size_t positive_ties, negative_ties; // at the prune threshold, still to be pruned
 } measuring;
 
-static double decibel(double energy, double sse) {
-  return sse > 0 ? 10 * log10(energy / sse) : (double)INFINITY;
-}
-
 // --- ranges -------------------------------------------------------------------------------------
 
 // Weights of one channel that stand side by side.
@@ -116,7 +112,7 @@ static bd_status measure_ranges(measuring *of, bd_error *err) {
   BD_TRY(over_weights(of, count_outliers, err));
   for (size_t i = 0; i < of->out->count; i++) {
     const sums *one = &of->sums[i];
-    float db = (float)decibel(one->square, one->sse);
+    float db = (float)bd_sqnr_db(one->square, one->sse);
     of->out->channels[i] = (bd_channel){.min = (float)one->low,
                                         .max = (float)one->high,
                                         .rms = (float)sqrt(one->square / count),
@@ -161,7 +157,7 @@ static bd_status measure_own(const measuring *of, bd_error *err) {
   for (size_t i = 0; i < of->out->count; i++) {
     const bd_part *part = &result->part[i];
     double sse = (double)part->sse_prune + (double)part->sse_cluster + (double)part->sse_map;
-    of->out->channels[i].own_db = (float)decibel((double)part->energy, sse);
+    of->out->channels[i].own_db = (float)bd_sqnr_db((double)part->energy, sse);
   }
   bd_result_free(result);
   return BD_OK;

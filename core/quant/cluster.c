@@ -80,11 +80,9 @@ double bd_optimum_ratio(double sse, double bound) {
 static double plain_sse(const bd_survivors *fitted, const bd_clusters *clusters) {
   bd_survivors survivors = bd_survivors_of(fitted->index, fitted->hole, false);
   double sse = 0;
-  for (int i = 0; i < clusters->count; i++) {
-    double mean = clusters->centers[i], mass;
-    sse += bd_run_cost(&survivors, clusters->borders[i], clusters->borders[i + 1], &mean, &mass);
-    sse += mass * (mean - clusters->centers[i]) * (mean - clusters->centers[i]);
-  }
+  for (int i = 0; i < clusters->count; i++)
+    sse += bd_run_error(&survivors, clusters->borders[i], clusters->borders[i + 1],
+                        clusters->centers[i]);
   return sse;
 }
 

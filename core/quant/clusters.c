@@ -36,6 +36,11 @@ double bd_run_cost(const bd_survivors *survivors, size_t from, size_t to, double
   return run_cost(survivors, from, to, &left, &right, mean);
 }
 
+double bd_run_error(const bd_survivors *survivors, size_t from, size_t to, double center) {
+  double mean = center, mass, cost = bd_run_cost(survivors, from, to, &mean, &mass);
+  return cost + mass * (mean - center) * (mean - center);
+}
+
 void bd_clusters_refit(const bd_survivors *survivors, bd_clusters *clusters) {
   bd_prefix left = bd_survivors_prefix(survivors, 0);
   clusters->sse = 0;

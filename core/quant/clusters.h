@@ -24,6 +24,9 @@ void bd_clusters_refit(const bd_survivors *survivors, bd_clusters *clusters);
 double bd_run_cost(const bd_survivors *survivors, size_t from, size_t to, double *mean,
                    double *mass);
 
+// Squared error of a run around any center.
+double bd_run_error(const bd_survivors *survivors, size_t from, size_t to, double center);
+
 // SSE of nearest assignment to these ascending centers, as they are; gives up on the way, with some
 // number from `most` on, where it is no less than that.
 double bd_centers_sse(const bd_survivors *survivors, const double *centers, int count, double most);

@@ -9,7 +9,7 @@
 // The levels of one part.
 typedef struct bd_book {
   const double
-      *levels; // ascending, rounded to the tensor's type; zero among them where a weight is
+      *levels; // ascending, rounded to the tensor's type; zero among them where weights are
   int count;
   double step, zero_point; // of an even grid: level = step·(q − zero_point); else step = 0
 } bd_book;

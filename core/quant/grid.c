@@ -101,11 +101,7 @@ void bd_runs_of_centers(const bd_index *index, const bd_clusters *clusters, bd_r
 
 double bd_runs_sse(const bd_survivors *survivors, const bd_runs *runs) {
   double sse = 0;
-  for (int i = 0; i < runs->count; i++) {
-    size_t from = runs->borders[i], to = runs->borders[i + 1];
-    double mean = 0, mass, cost = bd_run_cost(survivors, from, to, &mean, &mass);
-    double away = mean - runs->levels[i];
-    sse += cost + mass * away * away;
-  }
+  for (int i = 0; i < runs->count; i++)
+    sse += bd_run_error(survivors, runs->borders[i], runs->borders[i + 1], runs->levels[i]);
   return sse;
 }

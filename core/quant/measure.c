@@ -106,10 +106,13 @@ static double largest_error(const bd_index *index, const bd_result *result) {
   return most;
 }
 
+double bd_sqnr_db(double energy, double sse) {
+  return sse > 0 ? 10 * log10(energy / sse) : (double)INFINITY;
+}
+
 static void close_error(const bd_index *index, bd_result *result) {
   result->sse = result->sse_prune + result->sse_cluster + result->sse_map;
-  result->sqnr_db =
-      result->sse > 0 ? 10 * log10(index->stats.energy / result->sse) : (double)INFINITY;
+  result->sqnr_db = bd_sqnr_db(index->stats.energy, result->sse);
 }
 
 // --- size ---------------------------------------------------------------------------------------

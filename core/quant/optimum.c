@@ -52,12 +52,17 @@ static void take_chain(const bd_survivors *survivors, const bd_links *links, con
   bd_clusters_refit(survivors, clusters);
 }
 
+static void take_better(const bd_survivors *survivors, const bd_links *links, const bd_chain *chain,
+                        bd_optimum *optimum) {
+  bd_clusters clusters;
+  take_chain(survivors, links, chain, &clusters);
+  if (clusters.sse < optimum->clusters.sse) optimum->clusters = clusters;
+}
+
 // Notes a chain over all edges, and its bound.
 static void take_solution(const bd_survivors *survivors, const bd_links *links,
                           const bd_solution *solution, bd_optimum *optimum) {
-  bd_clusters clusters;
-  take_chain(survivors, links, &solution->chain, &clusters);
-  if (clusters.sse < optimum->clusters.sse) optimum->clusters = clusters;
+  take_better(survivors, links, &solution->chain, optimum);
   double sse = optimum->clusters.sse;
   optimum->proved = sse - solution->bound <= PROOF * sse || sse == 0;
   optimum->bound = optimum->proved ? sse : fmin(fmax(solution->bound, 0), sse);
@@ -112,11 +117,7 @@ static bd_status solve_again(const bd_survivors *survivors, const bd_cancel *can
   if (status == BD_OK && level.links.m >= (size_t)optimum->k) {
     status = bd_links_solve(&level.links, optimum->k, optimum->lambda, cancel, &solution, err);
     double lambda = solution.chain.lambda;
-    if (status == BD_OK) {
-      bd_clusters clusters;
-      take_chain(survivors, &level.links, &solution.chain, &clusters);
-      if (clusters.sse < optimum->clusters.sse) optimum->clusters = clusters;
-    }
+    if (status == BD_OK) take_better(survivors, &level.links, &solution.chain, optimum);
     if (status == BD_OK && lambda > 0 && isfinite(lambda)) {
       optimum->lambda = lambda;
       status = bd_links_centre(&level.links, optimum->k, &optimum->lambda, cancel, err);
@@ -156,11 +157,8 @@ static bd_status sharpen(const bd_survivors *survivors, const bd_cancel *cancel,
   bd_status status = near_links(survivors, &optimum->clusters, &links, err);
   if (status == BD_OK && links.m >= (size_t)optimum->k)
     status = bd_links_solve(&links, optimum->k, optimum->lambda, cancel, &solution, err);
-  if (status == BD_OK && solution.chain.path) {
-    bd_clusters clusters;
-    take_chain(survivors, &links, &solution.chain, &clusters);
-    if (clusters.sse < optimum->clusters.sse) optimum->clusters = clusters;
-  }
+  if (status == BD_OK && solution.chain.path)
+    take_better(survivors, &links, &solution.chain, optimum);
   free(solution.chain.path);
   bd_links_free(&links);
   return status;

@@ -108,6 +108,8 @@ typedef struct bd_watch {
 bd_status bd_quantize_watched(const bd_index *index, const bd_setting *setting,
                               const bd_watch *watch, const bd_cancel *cancel, bd_result **out,
                               bd_error *err);
+// Signal over error in dB, +Inf where exact: 10·log10(Σw² / SSE).
+double bd_sqnr_db(double energy, double sse);
 // SSE of a clustering over the best bound of the optimum; 0/0 is 1, without a bound NaN.
 double bd_optimum_ratio(double sse, double bound);
 

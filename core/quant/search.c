@@ -151,8 +151,7 @@ bd_sums bd_index_sums(const bd_index *index, size_t from, size_t to) {
                    .square = bd_prefix_square(&left, &right)};
 }
 
-// --- a value
-// --------------------------------------------------------------------------------------
+// --- a value ------------------------------------------------------------------------------------
 
 // How many of a block's values are below x: compared all at once, without a branch.
 static inline __attribute__((always_inline)) size_t block_below(const float *block, float x) {

@@ -19,11 +19,11 @@ enum {
   LEVELS_MOST = BD_LEVELS_MAX + 1
 };
 
-// Sums over the parts of a tile, in their order.
+// Sums over the parts, in their order.
 typedef struct totals {
   double sse_prune, sse_cluster, sse_map, weighted_sse, cluster_fit, bound, bits, max_error;
   int merged, most_levels;
-  bool proved, clustered;
+  bool proved;
   size_t codes[LEVELS_MOST], masked; // weights of each place among the levels; of a bitmap
 } totals;
 
@@ -198,7 +198,6 @@ static void add_part(const bd_result *one, totals *sums) {
   sums->max_error = fmax(sums->max_error, one->max_error);
   sums->merged += one->merged;
   sums->proved = sums->proved && one->proved;
-  sums->clustered = !isnan(one->optimum_ratio);
   if (one->level_count > sums->most_levels) sums->most_levels = one->level_count;
   add_codes(one, sums);
 }
@@ -303,7 +302,6 @@ static bd_status run_tile(const split *all, size_t number, const tile *one, tota
   bd_segment *segments = malloc((parts * most + BD_SEGMENTS_MAX) * sizeof *segments);
   bd_status status =
       segments ? read_tile(all, one, err) : bd_fail_memory(err, "the levels of a layer's parts");
-  *sums = (totals){.proved = true};
   for (size_t part = one->first; status == BD_OK && part < one->end; part++) {
     int count = 0;
     status = run_part(all, one, part, sums, segments + used, &count, err);
@@ -314,33 +312,13 @@ static bd_status run_tile(const split *all, size_t number, const tile *one, tota
   return status;
 }
 
-static void add_totals(totals *sums, const totals *more) {
-  sums->sse_prune += more->sse_prune;
-  sums->sse_cluster += more->sse_cluster;
-  sums->sse_map += more->sse_map;
-  sums->weighted_sse += more->weighted_sse;
-  sums->cluster_fit += more->cluster_fit;
-  sums->bound += more->bound;
-  sums->bits += more->bits;
-  sums->max_error = fmax(sums->max_error, more->max_error);
-  sums->merged += more->merged;
-  sums->proved = sums->proved && more->proved;
-  sums->clustered = more->clustered;
-  if (more->most_levels > sums->most_levels) sums->most_levels = more->most_levels;
-  for (int i = 0; i < LEVELS_MOST; i++)
-    sums->codes[i] += more->codes[i];
-  sums->masked += more->masked;
-}
-
 static bd_status run_tiles(const split *all, totals *sums, bd_error *err) {
   float *values = bd_scratch_alloc(tile_weights(all), sizeof *values);
   bd_status status = values ? BD_OK : bd_fail_memory(err, "the parts of a layer");
   *sums = (totals){.proved = true};
   for (size_t number = 0; status == BD_OK && number < all->tiling.count; number++) {
-    totals own;
     tile one = tile_at(all, number, values);
-    status = run_tile(all, number, &one, &own, err);
-    if (status == BD_OK) add_totals(sums, &own);
+    status = run_tile(all, number, &one, sums, err);
   }
   free(values);
   return status;
@@ -359,8 +337,9 @@ static void take_totals(const bd_index *index, const totals *sums, bd_result *re
   result->max_error = sums->max_error;
   result->proved = sums->proved;
   result->cluster_bound = sums->bound;
-  result->optimum_ratio =
-      sums->clustered ? bd_optimum_ratio(sums->cluster_fit, sums->bound) : (double)NAN;
+  result->optimum_ratio = bd_setting_clusters(&result->setting)
+                              ? bd_optimum_ratio(sums->cluster_fit, sums->bound)
+                              : (double)NAN;
   bd_measure_sums(index, sums->bits, sums->codes, LEVELS_MOST, sums->masked, result);
 }
 

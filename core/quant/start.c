@@ -65,19 +65,13 @@ void bd_start_random(const bd_survivors *survivors, int count, bd_rng *rng, doub
 
 // --- k-means++ (Arthur and Vassilvitskii 2007) --------------------------------------------------
 
-// Squared error of the places [from, to) around a center.
-static double error_around(const bd_survivors *survivors, size_t from, size_t to, double center) {
-  double mean = center, mass, cost = bd_run_cost(survivors, from, to, &mean, &mass);
-  return cost + mass * (mean - center) * (mean - center);
-}
-
 // The place where the squared error of [from, place] around the center passes `wanted`.
 static size_t place_by_error(const bd_survivors *survivors, size_t from, size_t to, double center,
                              double wanted) {
   size_t low = from, high = to - 1;
   while (low < high) {
     size_t middle = low + (high - low) / 2;
-    if (error_around(survivors, from, middle + 1, center) > wanted)
+    if (bd_run_error(survivors, from, middle + 1, center) > wanted)
       high = middle;
     else
       low = middle + 1;
@@ -90,7 +84,7 @@ static double draw_far(const bd_survivors *survivors, const bd_clusters *cluster
   double total = 0, errors[BD_CLUSTERS_MAX];
   const size_t *borders = clusters->borders;
   for (int i = 0; i < clusters->count; i++)
-    total += errors[i] = error_around(survivors, borders[i], borders[i + 1], clusters->centers[i]);
+    total += errors[i] = bd_run_error(survivors, borders[i], borders[i + 1], clusters->centers[i]);
   double wanted = total * bd_rng_unit(rng);
   int at = 0;
   while (at + 1 < clusters->count && wanted >= errors[at])

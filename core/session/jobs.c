@@ -37,9 +37,7 @@ static void compute_curve(const order *o, bd_delivery *out, const bd_cancel *can
     if (out->status != BD_OK) return;
     out->curve[setting.bits] = result->sqnr_db;
     out->curve_bytes[setting.bits] = result->bytes;
-    out->curve_prune = result->sse_prune > 0
-                           ? 10 * log10(bd_index_stats(o->index)->energy / result->sse_prune)
-                           : INFINITY;
+    out->curve_prune = bd_sqnr_db(bd_index_stats(o->index)->energy, result->sse_prune);
     bd_result_free(result);
   }
 }

@@ -52,7 +52,7 @@ static void measure(const bd_coded *coded, const float *weights, int64_t channel
   }
   result->sse_cluster = result->sse_map = result->optimum_ratio = NAN;
   result->proved = false;
-  result->sqnr_db = result->sse > 0 ? 10 * log10(energy / result->sse) : INFINITY;
+  result->sqnr_db = bd_sqnr_db(energy, result->sse);
   result->bytes += scales;
   result->bits_per_weight += 8 * scales / (double)coded->count;
   result->entropy_bits = entropy_of(coded);

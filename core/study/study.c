@@ -164,5 +164,5 @@ void bd_totals_close(bd_totals *totals) {
     totals->entropy_bits /= totals->weights;
   }
   totals->ratio = totals->bytes > 0 ? totals->bytes_float / totals->bytes : 1;
-  totals->sqnr_db = totals->sse > 0 ? 10 * log10(totals->energy / totals->sse) : INFINITY;
+  totals->sqnr_db = bd_sqnr_db(totals->energy, totals->sse);
 }
