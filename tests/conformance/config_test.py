@@ -84,6 +84,24 @@ def test_unknown_keys_are_kept():
         assert after["layers"][1]["bits"] == 7 and after["layers"][0]["bits"] == 7
 
 
+def test_a_repair_that_is_not_made_is_said():
+    with folder() as d:
+        model, path = copy_sample(d), os.path.join(d, "c.json")
+        out = os.path.join(d, "out.onnx")
+        code, _, err = run("tune", model, "--target-bits", "3", "-o", path)
+        assert code == 0, err
+        with open(path) as f:
+            config = json.load(f)
+        for repair, said in ((None, False), ({"how": "none"}, False), ({"how": "match"}, True)):
+            if repair:
+                config["recover"] = repair
+            with open(path, "w") as f:
+                json.dump(config, f)
+            for command in (["export", model, "--format", "fake", "-o", out], ["quantize", model]):
+                code, _, err = run(*command, "--config", path)
+                assert code == 0 and ("repair" in err) == said, (command, repair, err)
+
+
 def test_another_model_is_refused_with_the_tensors_that_differ():
     with folder() as d:
         model = copy_sample(d)

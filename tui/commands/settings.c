@@ -1,6 +1,7 @@
 // From the command line to one dial a layer.
 #include "tui/commands/commands.h"
 
+#include "core/base/json.h"
 #include "core/study/importance.h"
 
 #include <fnmatch.h>
@@ -89,15 +90,41 @@ static bd_status adopt(const bd_options *options, const bd_model *model, bd_dial
   return BD_OK;
 }
 
+// A repair is made from data, which only --recover brings: a config that names one is taken
+// without.
+static void warn_of_repair(const bd_options *options, const cJSON *config) {
+  const cJSON *repair = cJSON_GetObjectItemCaseSensitive(config, "recover");
+  if (!repair ||
+      strcmp(bd_json_string(repair, "how", ""), bd_recoveries[BD_RECOVER_NONE].name) == 0)
+    return;
+  if (options->recover == BD_RECOVER_NONE)
+    fprintf(stderr,
+            "bitdial: %s: the repair that it names is not made: "
+            "`bitdial quantize --recover` makes one\n",
+            options->config);
+}
+
+static bd_status apply_config(const bd_options *options, const bd_model *model, bd_dial *dials,
+                              cJSON **kept, bd_error *err) {
+  cJSON *config = NULL;
+  if (options->force_match)
+    BD_TRY(adopt(options, model, dials, &config, err));
+  else if (options->config)
+    BD_TRY(bd_config_read(options->config, model, dials, &config, err));
+  warn_of_repair(options, config);
+  if (kept)
+    *kept = config;
+  else
+    cJSON_Delete(config);
+  return BD_OK;
+}
+
 static bd_status apply_all(const bd_options *options, const bd_model *model, bd_dial *dials,
                            cJSON **kept, bd_error *err) {
   int count = bd_model_layer_count(model);
   for (int i = 0; i < count; i++)
     dials[i] = (bd_dial){bd_setting_default(), false};
-  if (options->force_match)
-    BD_TRY(adopt(options, model, dials, kept, err));
-  else if (options->config)
-    BD_TRY(bd_config_read(options->config, model, dials, kept, err));
+  BD_TRY(apply_config(options, model, dials, kept, err));
   for (int i = 0; i < count; i++)
     BD_TRY(apply_fields(options, &dials[i].setting, err));
   for (int i = 0; i < options->layer_count; i++)
