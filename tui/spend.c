@@ -16,6 +16,7 @@ static const double step = 0.1; // bits a weight
 
 struct sheet {
   bd_line line; // the budget as it is typed or turned
+  bool typed;   // it is no longer the one that the sheet proposed
   bd_spend spend;
   char problem[160]; // why there is none; "" there is one
   int top;
@@ -116,9 +117,13 @@ static void spend_key(void *state, bd_ui *ui, const char *key) {
   for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++) {
     if (!bd_key_among(key, moves[i].keys)) continue;
     turn(sheet, ui->desk.session, moves[i].steps);
+    sheet->typed = false;
     sheet->top += moves[i].rows;
     return;
   }
+  // What is typed first takes the place of what was proposed.
+  if (!sheet->typed) bd_line_set(&sheet->line, "");
+  sheet->typed = true;
   bd_line_key(&sheet->line, key);
 }
 

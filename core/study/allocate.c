@@ -124,8 +124,11 @@ static void take_steps(knapsack *k, bool *stuck) {
 
 static bd_status does_not_fit(const knapsack *k, double least, bd_error *err) {
   bool bytes = k->budget.kind == BD_BUDGET_BYTES;
-  return bd_fail(err, BD_INVALID, "no allocation fits %.10g%s: the least is %.10g%s",
-                 k->budget.limit, bytes ? " bytes" : " of loss", least, bytes ? " bytes" : "");
+  if (!bytes)
+    return bd_fail(err, BD_INVALID, "no allocation fits %.10g of loss: the least is %.10g",
+                   k->budget.limit, least);
+  return bd_fail(err, BD_INVALID, "no allocation fits %.0f bytes: the least is %.0f bytes",
+                 floor(k->budget.limit), ceil(least));
 }
 
 static bd_status greedy(knapsack *k, bd_error *err) {

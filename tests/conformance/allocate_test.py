@@ -65,6 +65,12 @@ def test_the_sheet_previews_and_turns():
         assert "neither bits a weight" in screen(f"{d}/3.txt")
 
 
+def test_what_is_typed_takes_the_place_of_what_was_proposed():
+    with folder() as d:
+        explore(d, [":wait", "a", "4", "0", "K", "i", "B", "<enter>", f":w {d}/size.json"])
+        assert bits(f"{d}/size.json") == tuned("--target-size", "40KiB")
+
+
 def test_says_why_not():
     with folder() as d:
         for argument, says in (("1K", "no allocation fits 1024 bytes: the least is"), ("x", "neither bits a weight"),
