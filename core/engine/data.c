@@ -26,6 +26,7 @@ struct bd_data {
   bd_tensor *inputs;
   int input_count;
   int64_t samples, batch;
+  int64_t given; // samples that the path has; samples: as far as the limit
   int64_t first; // sample that this begins with
   bool borrowed; // all but the numbers is another's
   bd_transform transform;
@@ -283,6 +284,7 @@ bd_status bd_data_open(const bd_model *model, const char *path, const bd_transfo
                        int64_t limit, bd_data **out, bd_error *err) {
   bd_status status = start(model, transform, out, err);
   if (status == BD_OK) status = open_path(*out, path, err);
+  (*out)->given = (*out)->samples;
   if (status == BD_OK && limit > 0 && limit < (*out)->samples) (*out)->samples = limit;
   if (status == BD_OK) return BD_OK;
   bd_data_free(*out);
@@ -434,9 +436,9 @@ static bd_status labels_of_array(const bd_data *data, const char *path, int64_t 
   bd_status status = BD_OK;
   if (arrays.count != 1 || bd_type_is_real(labels->type))
     status = bd_fail(err, BD_INVALID, "%s: labels are one array of integers", path);
-  else if (labels->count < data->samples)
+  else if (labels->count != data->samples && labels->count != data->given)
     status = bd_fail(err, BD_INVALID, "%s: has %lld labels for %lld samples", path,
-                     (long long)labels->count, (long long)data->samples);
+                     (long long)labels->count, (long long)data->given);
   else
     bd_convert(labels->type, labels->data, BD_TYPE_INT64, out, data->samples);
   bd_arrays_free(&arrays);

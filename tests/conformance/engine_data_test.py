@@ -159,6 +159,11 @@ def test_what_does_not_fit_says_both():
         refused(1, "run", SAMPLE, "--data", X, "--limit", "2", "-o", d + "/none/o.npz", says="folder")
         refused(2, "eval", SAMPLE, "--data", X, "--labels", save(np.zeros(10, np.int64), "y.npy"),
                 says=("10 labels", "1000"))
+        refused(2, "eval", SAMPLE, "--data", X, "--labels", save(np.zeros(2000, np.int64), "y.npy"), "--limit", 10,
+                says=("2000 labels", "1000"))
+        few = run_json("eval", SAMPLE, "--data", X, "--labels", save(np.load(Y)[:10], "y.npy"), "--limit", 10, "--json")
+        assert few == dict(run_json("eval", SAMPLE, "--data", X, "--labels", Y, "--limit", 10, "--json"),
+                           seconds=few["seconds"])
         refused(2, "eval", SAMPLE, "--data", X, "--labels", save(np.full(1000, 10), "y.npy"), says="10 classes")
         refused(2, "eval", SAMPLE, "--data", X, "--labels", save(np.full(1000, -1), "y.npy"), says="from 0")
         assert not os.path.exists(out)
