@@ -128,13 +128,15 @@ static int heat_of(quantity measure, double value) {
   return heat < 0 ? 0 : heat >= HEATS ? HEATS - 1 : (int)heat;
 }
 
-// In two columns: decibels, or hundredths, those under one as ".4".
+// In two columns: decibels (−9: at most that), or hundredths, those under one as ".4".
 static void cell_text(quantity measure, double value, char out[8]) {
   double hundredths = 100 * value;
   if (isnan(value))
     snprintf(out, 8, "··");
   else if (measure < KL && isinf(value))
     snprintf(out, 8, "==");
+  else if (measure < KL && value <= -0.5)
+    snprintf(out, 8, "−%.0f", fmin(-value, 9));
   else if (measure < KL)
     snprintf(out, 8, "%2.0f", fmin(fmax(value, 0), 99));
   else if (hundredths >= 0.95)

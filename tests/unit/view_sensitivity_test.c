@@ -40,6 +40,22 @@ static void numbers_are_the_sessions(void **state) {
   bench_close(&b);
 }
 
+// One bit whose two levels are far from nearly all weights costs more than leaving them out.
+static void less_than_nothing_is_shown_as_such(void **state) {
+  (void)state;
+  static const float lone[] = {100, 0.5f, -0.5f, 0.25f, -0.25f, 0.75f, -0.75f, 0.125f};
+  const tiny_layer layer = {"lone", "Conv", {8, 1, 1, 1}, 4, lone};
+  bench b = bench_open(open_tiny(&layer, 1), false);
+  set(&b, 0, "method=two-stage,grid=signed");
+  settle(b.desk.session);
+  double db = bd_session_layer(b.desk.session, 0)->curve[1];
+  assert_true(db < -0.5);
+  char want[16];
+  snprintf(want, sizeof want, "−%.0f", fmin(-db, 9));
+  expect(text_of(&b, SENSITIVITY, 60, 4), want);
+  bench_close(&b);
+}
+
 static void cells_grow_hotter_with_the_loss(void **state) {
   (void)state;
   bench b = two_layers(false);
@@ -91,6 +107,7 @@ static void any_size_is_drawn(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(numbers_are_the_sessions),
+      cmocka_unit_test(less_than_nothing_is_shown_as_such),
       cmocka_unit_test(cells_grow_hotter_with_the_loss),
       cmocka_unit_test(the_worst_comes_first),
       cmocka_unit_test(any_size_is_drawn),
