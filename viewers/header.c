@@ -103,7 +103,7 @@ static void add_accuracy(head_line *line, const bd_live_state *live) {
   if (e->real.top1.count > 0) {
     add_before_after(line, &e->real.top1, &e->quantized.top1, mark);
     if (e->quantized.top1.count > 1)
-      add(line, 8, 1, "±%.1f", 100 * bd_mean_error(&e->quantized.top1));
+      add(line, 5, 1, "±%.1f", 100 * bd_mean_error(&e->quantized.top1));
   } else if (e->agreement.count > 0) {
     add(line, 1, BETWEEN, "same class %s%.1f %%", mark, 100 * bd_mean_value(&e->agreement));
   }
@@ -111,7 +111,7 @@ static void add_accuracy(head_line *line, const bd_live_state *live) {
     add(line, 5, 2, "KL %s%.3f", mark, bd_mean_value(&e->kl));
   else if (e->signal > 0)
     add(line, 5, 2, "output %s%.1fdB", mark, bd_decibel(e->signal, e->noise));
-  if (!live->done) add(line, 8, 1, "%lld/%lld", (long long)e->samples, (long long)e->wanted);
+  if (!live->done) add(line, 2, 1, "%lld/%lld", (long long)e->samples, (long long)e->wanted);
   for (int i = first; i < line->count; i++) {
     line->pieces[i].right = true;
     if (!live->current) line->pieces[i].role = BD_ROLE_STALE;

@@ -106,8 +106,10 @@ static bd_status refuse(const bd_model *model, const char *path, const cJSON *ro
     snprintf(text + used, sizeof text - used, " (nearest: %.80s)",
              bd_model_layer(model, near)->tensor);
   list_names(text, sizeof text, "not listed:", &bad->unlisted);
-  return bd_fail(err, BD_INVALID, "%s: was made for another model (%.80s): %s: open that one", path,
-                 bd_json_string(get(root, "model"), "file", "unnamed"), text);
+  return bd_fail(err, BD_INVALID,
+                 "%s: was made for another model (%.80s): %s: open that one, or "
+                 "--force-match takes what fits by name",
+                 path, bd_json_string(get(root, "model"), "file", "unnamed"), text);
 }
 
 // The model's own hash settles it at once, unless weights stand in other files; else each layer's
