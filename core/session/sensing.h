@@ -19,8 +19,8 @@ typedef struct bd_sensing_state {
 } bd_sensing_state;
 // As of the last poll.
 const bd_sensing_state *bd_session_sensing(const bd_session *session);
-// What the layer costs at so many bits (1..8), as of the last poll; false where that is not known,
-// or the layer's setting (bits apart) is another one than was swept.
+// What the layer costs at so many bits (1..8), as far as the sweep is by now; false where that is
+// not known, or the layer's setting (bits apart) is another one than was swept.
 bool bd_session_effect(const bd_session *session, int layer, int bits, bd_effect *out);
 // Top-1 of the float network; NaN without labels.
 double bd_session_float_top1(const bd_session *session);

@@ -99,6 +99,7 @@ static void free_layers(bd_session *session) {
 
 void bd_session_free(bd_session *session) {
   if (!session) return;
+  bd_session_stop_sweep(session); // both threads end at the same time
   bd_live_free(session->live);
   bd_sensing_free(session->sensing);
   bd_pool_free(session->pool);
