@@ -1,5 +1,6 @@
 #include "tui/app.h"
 
+#include "core/base/clock.h"
 #include "core/base/text.h"
 #include "tui/clipboard.h"
 #include "tui/leave.h"
@@ -14,7 +15,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { FRAME_MS = 16, EVENTS_A_FRAME = 256 };
@@ -29,18 +29,12 @@ struct app {
   int64_t drawn; // when, in ms
 };
 
-static int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static bd_status draw(struct app *app, bd_error *err) {
   int columns = bd_screen_columns(app->screen), rows = bd_screen_rows(app->screen);
   if (!bd_ui_draw(app->ui, columns, rows)) return bd_fail_memory(err, "the screen");
   bd_screen_show(app->screen, app->ui->canvas, &app->ui->theme, app->anew || app->ui->redraw);
   app->changed = app->urgent = app->anew = app->ui->redraw = false;
-  app->drawn = now_ms();
+  app->drawn = bd_now_ms();
   return BD_OK;
 }
 
@@ -126,7 +120,7 @@ static void take_signal(struct app *app, int number) {
 // How long until the next frame: results that came while one was fresh wait for it.
 static int frame_ms(const struct app *app) {
   if (!app->changed) return -1;
-  int64_t left = app->drawn + FRAME_MS - now_ms();
+  int64_t left = app->drawn + FRAME_MS - bd_now_ms();
   return app->urgent || left < 0 ? 0 : (int)left;
 }
 

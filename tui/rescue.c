@@ -1,5 +1,6 @@
 #include "tui/rescue.h"
 
+#include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/session/config.h"
 #include "tui/paths.h"
@@ -14,7 +15,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { NAME_DIGITS = 32, SLOTS = 64, REST_MS = 1000, AGAIN_MS = 50 };
@@ -94,12 +94,6 @@ static void choose_slots(bd_rescue *rescue) {
 
 // --- writing -------------------------------------------------------------------------------------
 
-static int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 // Notes the dials as they are; true where they have changed.
 static bool look(bd_rescue *rescue) {
   bool changed = false;
@@ -143,7 +137,7 @@ static void start_writing(bd_rescue *rescue) {
 
 int bd_rescue_tick(bd_rescue *rescue) {
   if (!rescue) return -1;
-  int64_t now = now_ms();
+  int64_t now = bd_now_ms();
   if (look(rescue)) rescue->changed = now;
   if (rescue->writing && !atomic_load(&rescue->written)) return AGAIN_MS;
   wait_for_writer(rescue);

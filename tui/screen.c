@@ -1,5 +1,6 @@
 #include "tui/screen.h"
 
+#include "core/base/clock.h"
 #include "core/base/text.h"
 
 #define NCURSES_WIDECHAR 1
@@ -16,7 +17,6 @@
 #undef columns
 #undef lines
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -382,17 +382,11 @@ static bool read_mouse(bd_event *out) {
   return out->wheel != 0 || (mouse.bstate & (BUTTON1_PRESSED | BUTTON1_CLICKED));
 }
 
-static int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void begin_paste(bd_screen *screen) {
   if (!screen->pasted) screen->pasted = malloc(PASTE_MAX + 1);
   screen->pasting = screen->pasted != NULL;
   screen->pasted_size = 0;
-  screen->heard = screen->paste_heard = now_ms();
+  screen->heard = screen->paste_heard = bd_now_ms();
 }
 
 // Gathers; what does not fit is dropped.
@@ -419,7 +413,7 @@ static bool end_paste(bd_screen *screen, bd_event *out) {
 // come one by one, at a pace at which people type, for a while.
 static void drop_lost_paste(bd_screen *screen) {
   int waiting = 0;
-  int64_t now = now_ms();
+  int64_t now = bd_now_ms();
   if (!screen->pasting || ioctl(STDIN_FILENO, FIONREAD, &waiting) != 0 || waiting == 0) return;
   if (waiting > 1 || now - screen->heard < TYPED_MS) screen->paste_heard = now;
   screen->heard = now;

@@ -1,12 +1,12 @@
 #include "core/session/sensing.h"
 
+#include "core/base/clock.h"
 #include "core/session/internal.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { ACTIVATIONS = 256 << 20, WIDTHS = BD_BITS_MAX + 1 }; // bytes; effects of a layer, by bits
@@ -33,12 +33,6 @@ struct bd_sensing {
 
   double saved; // the thread's own
 };
-
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 // --- on its thread -------------------------------------------------------------------------------
 
@@ -71,8 +65,8 @@ static bd_status show(void *arg, const bd_sensitivity *so_far, bd_error *err) {
   (void)err;
   bd_sensing *s = arg;
   publish(s, so_far);
-  if (seconds() - s->saved < save_every) return BD_OK;
-  s->saved = seconds();
+  if (bd_seconds() - s->saved < save_every) return BD_OK;
+  s->saved = bd_seconds();
   save(s, so_far);
   return BD_OK;
 }

@@ -1,5 +1,6 @@
 #include "core/study/eval.h"
 
+#include "core/base/clock.h"
 #include "core/engine/parallel.h"
 #include "core/study/outputs.h"
 
@@ -7,7 +8,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct bd_eval {
   const bd_engine *engine;
@@ -30,7 +30,7 @@ typedef struct job {
   pthread_mutex_t lock; // of results, the memory account and progress
   bd_eval_progress progress;
   void *arg;
-  struct timespec told; // when progress was reported last
+  double told; // when progress was reported last
 } job;
 
 static const double every = 0.02; // s between two reports
@@ -125,11 +125,8 @@ static bd_status real_outputs(job *j, bd_run *run, int64_t index, const bd_tenso
 
 // Summing up takes time that grows with the samples: not after each of many.
 static bool is_due(job *j) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  double passed =
-      (double)(now.tv_sec - j->told.tv_sec) + (double)(now.tv_nsec - j->told.tv_nsec) * 1e-9;
-  if (passed < every) return false;
+  double now = bd_seconds();
+  if (now - j->told < every) return false;
   j->told = now;
   return true;
 }

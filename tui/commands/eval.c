@@ -1,5 +1,6 @@
 #include "tui/commands/network.h"
 
+#include "core/base/clock.h"
 #include "core/base/json.h"
 #include "tui/commands/progress.h"
 

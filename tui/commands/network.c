@@ -1,18 +1,12 @@
 #include "tui/commands/network.h"
 
+#include "core/base/clock.h"
 #include "tui/commands/progress.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-double bd_seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 bool bd_options_quantize(const bd_options *options) {
   for (int i = 0; i < BD_FIELD_COUNT; i++)

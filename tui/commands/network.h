@@ -47,6 +47,4 @@ bd_status bd_network_swap(const bd_network *network, const bd_work *work, bd_swa
 // Does the command line say anything about quantizing?
 bool bd_options_quantize(const bd_options *options);
 
-double bd_seconds(void); // a clock that only runs forward
-
 #endif

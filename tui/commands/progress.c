@@ -1,5 +1,7 @@
 #include "tui/commands/progress.h"
 
+#include "core/base/clock.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -8,15 +10,7 @@ static const double quiet = 2; // s before the first word
 static const double bar_every = 0.1, line_every = 5;
 
 bd_bar bd_bar_start(const char *what) {
-  bd_bar bar = {.what = what, .terminal = isatty(STDERR_FILENO)};
-  clock_gettime(CLOCK_MONOTONIC, &bar.start);
-  return bar;
-}
-
-static double seconds_since(const struct timespec *start) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) * 1e-9;
+  return (bd_bar){.what = what, .terminal = isatty(STDERR_FILENO), .start = bd_seconds()};
 }
 
 // How long it will take yet; nothing where no part is done.
@@ -37,7 +31,7 @@ static void draw_bar(const bd_bar *bar, int done, int total, const char *left) {
 
 void bd_bar_show(void *arg, int done, int total) {
   bd_bar *bar = arg;
-  double now = seconds_since(&bar->start);
+  double now = bd_seconds() - bar->start;
   if (now < quiet || done >= total) return;
   if (bar->drawn && now - bar->last < (bar->terminal ? bar_every : line_every)) return;
   char left[40];

@@ -5,12 +5,10 @@
 
 #include "core/base/pool.h"
 
-#include <time.h>
-
 typedef struct bd_bar {
   const char *what; // "layers"
-  struct timespec start;
-  double last; // when it was drawn last, seconds after start
+  double start;     // bd_seconds
+  double last;      // when it was drawn last, seconds after start
   bool terminal, drawn;
 } bd_bar;
 

@@ -1,4 +1,6 @@
 #include "core/study/sweep.h"
+
+#include "core/base/clock.h"
 #include "core/base/text.h"
 #include "tui/commands/network.h"
 #include "tui/commands/progress.h"
