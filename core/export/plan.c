@@ -71,10 +71,6 @@ static double packed_bytes(const bd_export_plan *plan, int layer) {
   return codes + 4 * levels;
 }
 
-static double decibel(double energy, double sse) {
-  return sse > 0 ? 10 * log10(energy / sse) : (double)INFINITY;
-}
-
 double bd_fit_value(const bd_export_plan *plan, int layer, size_t place) {
   const bd_integers *integers = plan->fits[layer].integers;
   if (!integers) return (double)(float)bd_coded_value(plan->tuned->layers[layer].coded, place);
@@ -87,7 +83,7 @@ static bd_status measure(const bd_export_plan *plan, bd_loss *loss, bd_error *er
   const bd_fit *fit = &plan->fits[loss->layer];
   loss->bytes_before = tuned->bytes;
   loss->bytes_after = packed_bytes(plan, loss->layer);
-  loss->sqnr_before = loss->sqnr_after = decibel(tuned->energy, tuned->sse);
+  loss->sqnr_before = loss->sqnr_after = bd_sqnr_db(tuned->energy, tuned->sse);
   if (!fit->integers || fit->integers->exact) return BD_OK;
   bd_weights weights;
   BD_TRY(bd_model_weights(plan->tuned->model, loss->layer, &weights, err));
@@ -97,7 +93,7 @@ static bd_status measure(const bd_export_plan *plan, bd_loss *loss, bd_error *er
     sse += off * off;
   }
   bd_weights_free(&weights);
-  loss->sqnr_after = decibel(tuned->energy, sse);
+  loss->sqnr_after = bd_sqnr_db(tuned->energy, sse);
   return BD_OK;
 }
 
