@@ -166,7 +166,8 @@ static double scale_of(const cJSON *entry, size_t part) {
   return cJSON_IsNumber(item) ? item->valuedouble : NAN;
 }
 
-static bd_status verify(const bd_export_plan *plan, const char *path, bd_error *err) {
+static bd_status verify(const bd_export *job, const char *path, bd_error *err) {
+  const bd_export_plan *plan = job->plan;
   cJSON *root;
   BD_TRY(bd_json_read(path, &root, err));
   bd_status status = BD_OK;
@@ -193,12 +194,7 @@ bd_status bd_export_aimet(bd_export *job, bd_error *err) {
   bd_page page = {0};
   bd_page_json(&page, root);
   cJSON_Delete(root);
-  bd_output output = {0};
-  bd_status status = bd_output_open(job->path, &page, &output, err);
-  bd_page_free(&page);
-  if (status == BD_OK) status = verify(job->plan, output.aside, err);
-  if (status == BD_OK) status = bd_outputs_commit(job, &output, 1, err);
-  bd_outputs_abort(&output, 1);
+  bd_status status = bd_export_page(job, &page, verify, err);
   if (status == BD_OK) bd_report_note(job->report, "they are of the weights of --format fake");
   return status;
 }

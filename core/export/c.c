@@ -244,12 +244,6 @@ static bd_status verify(const bd_export *job, const char *path, bd_error *err) {
 
 bd_status bd_export_c(bd_export *job, bd_error *err) {
   bd_page page = {0};
-  bd_output output = {0};
   put_header(&page, job);
-  bd_status status = bd_output_open(job->path, &page, &output, err);
-  bd_page_free(&page);
-  if (status == BD_OK) status = verify(job, output.aside, err);
-  if (status == BD_OK) status = bd_outputs_commit(job, &output, 1, err);
-  bd_outputs_abort(&output, 1);
-  return status;
+  return bd_export_page(job, &page, verify, err);
 }

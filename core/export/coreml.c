@@ -2,8 +2,6 @@
 // distinct values of a tensor as they are; operations are named otherwise there than in ONNX.
 #include "core/export/job.h"
 
-#include "core/base/json.h"
-
 #include <ctype.h>
 #include <string.h>
 
@@ -70,12 +68,6 @@ static void put_file(bd_page *page, const bd_export_plan *plan) {
 
 bd_status bd_export_coreml(bd_export *job, bd_error *err) {
   bd_page page = {0};
-  bd_output output = {0};
   put_file(&page, job->plan);
-  bd_status status = bd_output_open(job->path, &page, &output, err);
-  if (status == BD_OK) status = bd_output_same(&output, &page, err);
-  if (status == BD_OK) status = bd_outputs_commit(job, &output, 1, err);
-  bd_outputs_abort(&output, 1);
-  bd_page_free(&page);
-  return status;
+  return bd_export_page(job, &page, NULL, err);
 }

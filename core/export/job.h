@@ -47,13 +47,16 @@ typedef struct bd_output {
   bd_writer *writer;
   const char *aside;
 } bd_output;
-// Writes text aside; bd_output_abort in every case but a successful bd_outputs_commit.
+// Writes text aside; bd_outputs_abort in every case.
 bd_status bd_output_open(const char *path, const bd_page *page, bd_output *out, bd_error *err);
-// Does the file hold the text, byte for byte?
-bd_status bd_output_same(const bd_output *output, const bd_page *page, bd_error *err);
 void bd_outputs_abort(bd_output *outputs, int count);
 // Reports and puts all of them in place, one after the other.
 bd_status bd_outputs_commit(bd_export *job, bd_output *outputs, int count, bd_error *err);
+// An export of one text file: writes the page, which it frees in every case, aside, has it verified
+// (NULL: compares it byte for byte), and puts it in place.
+bd_status bd_export_page(bd_export *job, bd_page *page,
+                         bd_status (*verify)(const bd_export *job, const char *path, bd_error *err),
+                         bd_error *err);
 
 // The formats.
 bd_status bd_export_fake(bd_export *job, bd_error *err);

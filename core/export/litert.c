@@ -2,8 +2,6 @@
 // draws grids of its own, between the extremes of each channel.
 #include "core/export/job.h"
 
-#include "core/base/json.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,12 +70,7 @@ bd_status bd_export_litert(bd_export *job, bd_error *err) {
   bd_page page = {0};
   bd_page_json(&page, recipe);
   cJSON_Delete(recipe);
-  bd_output output = {0};
-  bd_status status = bd_output_open(job->path, &page, &output, err);
-  if (status == BD_OK) status = bd_output_same(&output, &page, err);
-  if (status == BD_OK) status = bd_outputs_commit(job, &output, 1, err);
-  bd_outputs_abort(&output, 1);
-  bd_page_free(&page);
+  bd_status status = bd_export_page(job, &page, NULL, err);
   if (status == BD_OK && left_out)
     bd_report_note(job->report, "%d layers are of operators that LiteRT does not quantize",
                    left_out);

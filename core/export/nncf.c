@@ -1,10 +1,6 @@
 // A script for NNCF 3, which has no configuration file any more. It draws grids of its own.
 #include "core/export/job.h"
 
-#include "core/base/json.h"
-
-#include <string.h>
-
 static void put_script(bd_page *page, const bd_export_plan *plan, const cJSON *ignored) {
   bool four = plan->format->versions[plan->version].widths & BD_WIDTH(4);
   bd_page_put(page,
@@ -33,15 +29,9 @@ static void put_script(bd_page *page, const bd_export_plan *plan, const cJSON *i
 
 bd_status bd_export_nncf(bd_export *job, bd_error *err) {
   cJSON *ignored = bd_float_nodes(job->plan);
+  if (!ignored) return bd_fail_memory(err, job->path);
   bd_page page = {0};
-  bd_output output = {0};
-  if (ignored) put_script(&page, job->plan, ignored);
-  bd_status status =
-      ignored ? bd_output_open(job->path, &page, &output, err) : bd_fail_memory(err, job->path);
-  if (status == BD_OK) status = bd_output_same(&output, &page, err);
-  if (status == BD_OK) status = bd_outputs_commit(job, &output, 1, err);
-  bd_outputs_abort(&output, 1);
-  bd_page_free(&page);
+  put_script(&page, job->plan, ignored);
   cJSON_Delete(ignored);
-  return status;
+  return bd_export_page(job, &page, NULL, err);
 }

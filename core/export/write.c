@@ -121,7 +121,8 @@ bd_status bd_output_open(const char *path, const bd_page *page, bd_output *out, 
                  path);
 }
 
-bd_status bd_output_same(const bd_output *output, const bd_page *page, bd_error *err) {
+// Does the file hold the text, byte for byte?
+static bd_status verify_same(const bd_output *output, const bd_page *page, bd_error *err) {
   bd_bytes bytes;
   BD_TRY(bd_file_map(output->aside, &bytes, err));
   bool same = bytes.size == page->size && memcmp(bytes.data, page->text, page->size) == 0;
@@ -158,6 +159,19 @@ bd_status bd_outputs_commit(bd_export *job, bd_output *outputs, int count, bd_er
     BD_TRY(bd_writer_commit(writer, err));
   }
   return BD_OK;
+}
+
+bd_status bd_export_page(bd_export *job, bd_page *page,
+                         bd_status (*verify)(const bd_export *job, const char *path, bd_error *err),
+                         bd_error *err) {
+  bd_output output = {0};
+  bd_status status = bd_output_open(job->path, page, &output, err);
+  if (status == BD_OK && !verify) status = verify_same(&output, page, err);
+  bd_page_free(page); // before more is read: weights as text are large
+  if (status == BD_OK && verify) status = verify(job, output.aside, err);
+  if (status == BD_OK) status = bd_outputs_commit(job, &output, 1, err);
+  bd_outputs_abort(&output, 1);
+  return status;
 }
 
 bd_status bd_export_write(const bd_export_plan *plan, const char *path, bd_report *report,
