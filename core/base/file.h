@@ -40,6 +40,9 @@ bd_status bd_writer_commit(bd_writer *writer, bd_error *err);
 // Gives up: removes what was written aside. NULL is allowed.
 void bd_writer_abort(bd_writer *writer);
 
+// BD_FAILED with what an errno means for a path that was to be written to, and what to do.
+bd_status bd_fail_write(bd_error *err, const char *path, int code);
+
 // open, put, commit.
 bd_status bd_file_write(const char *path, const void *data, size_t size, bd_error *err);
 

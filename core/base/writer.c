@@ -19,7 +19,7 @@ struct bd_writer {
   int error;    // the first errno, 0 none
 };
 
-static bd_status fail_write(bd_error *err, const char *path, int code) {
+bd_status bd_fail_write(bd_error *err, const char *path, int code) {
   if (strcmp(path, "-") == 0) path = "standard output";
   switch (code) {
   case ENOSPC:
@@ -131,7 +131,7 @@ static bd_status open_writer(const char *path, bool fresh, bd_writer **out, bd_e
   }
   int code = errno;
   bd_writer_abort(writer);
-  return fail_write(err, path, code);
+  return bd_fail_write(err, path, code);
 }
 
 bd_status bd_writer_open(const char *path, bd_writer **out, bd_error *err) {
@@ -178,7 +178,7 @@ static int flush(bd_writer *writer) {
 bd_status bd_writer_ready(bd_writer *writer, const char **aside, bd_error *err) {
   int code = flush(writer);
   *aside = writer->aside;
-  return code ? fail_write(err, writer->path, code) : BD_OK;
+  return code ? bd_fail_write(err, writer->path, code) : BD_OK;
 }
 
 static int finish(bd_writer *writer) {
@@ -193,7 +193,7 @@ static int finish(bd_writer *writer) {
 
 bd_status bd_writer_commit(bd_writer *writer, bd_error *err) {
   int code = finish(writer);
-  bd_status status = code ? fail_write(err, writer->path, code) : BD_OK;
+  bd_status status = code ? bd_fail_write(err, writer->path, code) : BD_OK;
   bd_writer_abort(writer);
   return status;
 }

@@ -139,20 +139,8 @@ static bd_status fail_folder(const char *path, int code, bd_error *err) {
   case ENOTDIR:
     return bd_fail(err, BD_FAILED, "%s: is no folder, and this format needs one: name another",
                    path);
-  case EACCES:
-  case EPERM:
-  case EROFS:
-    return bd_fail(err, BD_FAILED, "%s: no permission to write there: choose another folder", path);
-  case ENOSPC:
-  case EDQUOT:
-    return bd_fail(err, BD_FAILED, "%s: the disk is full: free some space and try again", path);
-  case ENOENT:
-    return bd_fail(err, BD_FAILED, "%s: its folder does not exist: make it first", path);
-  case ENAMETOOLONG:
-    return bd_fail(err, BD_FAILED, "%s: the name is too long: choose a shorter one", path);
   }
-  return bd_fail(err, BD_FAILED, "%s: cannot be written: %s: choose another place", path,
-                 strerror(code));
+  return bd_fail_write(err, path, code);
 }
 
 // Everything is written, then the folder takes its name in one step.
