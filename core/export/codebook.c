@@ -12,9 +12,7 @@ typedef struct lookup {
 } lookup;
 
 static lookup lookup_of(const bd_coded *coded) {
-  lookup out = {.coded = coded};
-  for (size_t part = 0; part < coded->parts.count; part++)
-    out.levels += (size_t)coded->books[part].count;
+  lookup out = {.coded = coded, .levels = bd_coded_levels(coded)};
   out.by_channel = coded->parts.count > 1 && coded->parts.count == coded->parts.axes.channels;
   return out;
 }

@@ -8,8 +8,7 @@ enum { TOP = 127 }; // of the grid that codebooks go to
 
 // How many weights take each level, of all books together; NULL without memory.
 static size_t *count_levels(const bd_coded *coded) {
-  const bd_book *last = &coded->books[coded->parts.count - 1];
-  size_t *counts = calloc((size_t)(last->levels - coded->levels + last->count) + 1, sizeof *counts);
+  size_t *counts = calloc(bd_coded_levels(coded) + 1, sizeof *counts);
   for (size_t i = 0; counts && i < coded->count; i++) {
     const bd_book *book = &coded->books[bd_parts_find(&coded->parts, i)];
     counts[(size_t)(book->levels - coded->levels) + coded->codes[i]]++;

@@ -65,10 +65,7 @@ static double packed_bytes(const bd_export_plan *plan, int layer) {
   if (fit->width == BD_BITS_FLOAT) return 4 * n;
   double codes = ceil(n * fit->width / 8);
   if (fit->integers) return codes + (fit->zero_point ? 5 : 4) * (double)fit->integers->parts.count;
-  double levels = 0;
-  for (size_t part = 0; part < tuned->coded->parts.count; part++)
-    levels += tuned->coded->books[part].count;
-  return codes + 4 * levels;
+  return codes + 4 * (double)bd_coded_levels(tuned->coded);
 }
 
 double bd_fit_value(const bd_export_plan *plan, int layer, size_t place) {
@@ -166,8 +163,7 @@ static int compare(const void *a, const void *b) {
 
 // Distinct values of a whole tensor, whose parts may share some.
 static bd_status count_values(const bd_coded *coded, size_t *out, bd_error *err) {
-  const bd_book *last = &coded->books[coded->parts.count - 1];
-  size_t count = (size_t)(last->levels - coded->levels + last->count);
+  size_t count = bd_coded_levels(coded);
   double *sorted = malloc((count + 1) * sizeof *sorted);
   if (!sorted) return bd_fail_memory(err, "the levels of a layer");
   memcpy(sorted, coded->levels, count * sizeof *sorted);

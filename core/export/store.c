@@ -22,8 +22,7 @@ bd_store bd_store_of(const bd_export_plan *plan, int layer) {
     out.scaled = false;
     if (fit->zero_point) bd_integers_zero_point(fit->integers, fit->width, &out.zero_point);
   } else {
-    size_t last = coded->parts.count - 1;
-    out.number_count = bd_store_first(&out, last) + (size_t)coded->books[last].count;
+    out.number_count = bd_coded_levels(coded);
   }
   return out;
 }

@@ -89,9 +89,7 @@ static bd_status compare_layer(const bd_export_plan *plan, int layer, bd_constan
     return bd_fail(err, BD_FAILED, "%s: weight %zu was read back as %g, not %g", shown->tensor, i,
                    got->values[i], wanted);
   }
-  size_t levels = 0;
-  for (size_t part = 0; part < coded->parts.count; part++)
-    levels += (size_t)coded->books[part].count;
+  size_t levels = bd_coded_levels(coded);
   if (coded->scale) levels *= coded->parts.axes.channels;
   size_t distinct = count_distinct(got->values, coded->count);
   if (distinct <= levels) return BD_OK;

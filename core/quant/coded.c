@@ -103,6 +103,13 @@ void bd_coded_free(bd_coded *coded) {
   free(coded);
 }
 
+size_t bd_coded_levels(const bd_coded *coded) {
+  size_t count = 0;
+  for (size_t part = 0; part < coded->parts.count; part++)
+    count += (size_t)coded->books[part].count;
+  return count;
+}
+
 double bd_coded_value(const bd_coded *coded, size_t place) {
   const bd_book *book = &coded->books[bd_parts_find(&coded->parts, place)];
   double value = book->levels[coded->codes[place]];

@@ -34,6 +34,8 @@ bd_status bd_coded_of(const bd_result *result, const bd_index *index, const floa
                       bd_axes axes, bd_coded **out, bd_error *err);
 void bd_coded_free(bd_coded *coded);
 
+// How many levels all books have together.
+size_t bd_coded_levels(const bd_coded *coded);
 // The value that the weight at a place takes, scale included.
 double bd_coded_value(const bd_coded *coded, size_t place);
 // All of them as floats.

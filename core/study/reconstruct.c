@@ -215,9 +215,7 @@ static void usable_levels(const fitting *f, bd_coded *coded, const bool *taken) 
 }
 
 static bd_status shelve(fitting *f, bd_coded *coded, bd_error *err) {
-  size_t parts = coded->parts.count, all = 0;
-  for (size_t part = 0; part < parts; part++)
-    all += (size_t)coded->books[part].count + 1;
+  size_t parts = coded->parts.count, all = bd_coded_levels(coded) + parts;
   f->books = malloc((parts + 1) * sizeof *f->books);
   f->values = malloc((all + 1) * sizeof *f->values);
   bool *taken = calloc(all + 1, sizeof *taken);
