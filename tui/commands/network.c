@@ -73,17 +73,21 @@ static bd_status open_single(const bd_options *options, const bd_model *model,
   return status;
 }
 
+static bd_status open_samples(const bd_model *model, const char *path, int64_t most,
+                              const bd_transform *transform, bd_data **out, bd_error *err) {
+  bd_status status = bd_data_open(model, path, transform, most, out, err);
+  bool says_where = status == BD_OK || strstr(err->text, path);
+  return says_where ? status : named(status, path, err);
+}
+
 static bd_status open_data(const bd_options *options, const bd_model *model, bd_data **out,
                            bd_error *err) {
   bd_transform transform;
   BD_TRY(read_transform(options, &transform, err));
   if (options->data && options->input_count)
     return bd_fail(err, BD_INVALID, "--data and --input: give one of them");
-  if (options->data) {
-    bd_status status = bd_data_open(model, options->data, &transform, options->limit, out, err);
-    bool says_where = status == BD_OK || strstr(err->text, options->data);
-    return says_where ? status : named(status, options->data, err);
-  }
+  if (options->data)
+    return open_samples(model, options->data, options->limit, &transform, out, err);
   if (options->input_count || bd_model_about(model)->input_count == 0)
     return open_single(options, model, &transform, out, err);
   return bd_fail(err, BD_INVALID, "%s: needs data: give --data PATH", options->command->name);
@@ -95,10 +99,8 @@ static bd_status open_calibration(const bd_options *options, const bd_model *mod
                                   bd_error *err) {
   bd_transform transform;
   BD_TRY(read_transform(options, &transform, err));
-  bd_status status = bd_data_open(model, options->calibration, &transform, BD_CALIBRATION_MOST,
-                                  &out->calibration, err);
-  bool says_where = status == BD_OK || strstr(err->text, options->calibration);
-  return says_where ? status : named(status, options->calibration, err);
+  return open_samples(model, options->calibration, BD_CALIBRATION_MOST, &transform,
+                      &out->calibration, err);
 }
 
 // The end of the data: BD_CALIBRATION samples, or half of them where they are few; whole batches.
