@@ -19,6 +19,7 @@ struct bd_exporter {
   bd_news news;
   bool fresh;
   // The thread's own.
+  bd_news making;
   bd_tuned tuned;
   bool ready;
 };
@@ -86,14 +87,13 @@ static bool next_order(bd_exporter *exporter, bd_order *out) {
 
 static void *work(void *arg) {
   bd_exporter *exporter = arg;
-  bd_news *news = malloc(sizeof *news);
+  bd_news *news = &exporter->making;
   bd_order order;
-  while (news && next_order(exporter, &order)) {
+  while (next_order(exporter, &order)) {
     *news = (bd_news){.order = order};
     news->status = carry_out(exporter, news);
     deliver(exporter, news);
   }
-  free(news);
   return NULL;
 }
 
