@@ -255,6 +255,19 @@ UNUSED static bd_result *naive_run(const bd_index *index, const bd_setting *sett
   return result;
 }
 
+static bd_status naive_read(const bd_reread *self, size_t first, size_t count, float *out,
+                            bd_error *err) {
+  (void)err;
+  memcpy(out, (const float *)self->from + first, count * sizeof *out);
+  return BD_OK;
+}
+
+// Lets the index go back to its weights, which have these axes, all of one importance.
+UNUSED static void naive_set_reread(bd_index *index, const float *weights, bd_axes axes) {
+  bd_reread reread = {.axes = axes, .read = naive_read, .from = weights};
+  bd_index_set_reread(index, &reread);
+}
+
 // A setting from its text; everything else default.
 UNUSED static bd_setting naive_setting(const char *text) {
   bd_setting setting = bd_setting_default();

@@ -10,17 +10,9 @@ typedef struct sample {
   float weights[MOST], out[MOST];
 } sample;
 
-static bd_status read_array(const bd_reread *self, size_t first, size_t count, float *out,
-                            bd_error *err) {
-  (void)err;
-  memcpy(out, (const float *)self->from + first, count * sizeof *out);
-  return BD_OK;
-}
-
 static bd_index *index_of(const sample *one) {
   bd_index *index = naive_index(one->weights, one->count);
-  bd_reread reread = {.axes = one->axes, .read = read_array, .from = one->weights};
-  bd_index_set_reread(index, &reread);
+  naive_set_reread(index, one->weights, one->axes);
   return index;
 }
 

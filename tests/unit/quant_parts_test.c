@@ -14,13 +14,6 @@ typedef struct sample {
   bd_result *result;
 } sample;
 
-static bd_status read_array(const bd_reread *self, size_t first, size_t count, float *out,
-                            bd_error *err) {
-  (void)err;
-  memcpy(out, (const float *)self->from + first, count * sizeof *out);
-  return BD_OK;
-}
-
 static void open_sample(sample *one, int shape, bd_axes axes, const bd_setting *setting,
                         bd_rng *rng) {
   one->axes = axes;
@@ -28,8 +21,7 @@ static void open_sample(sample *one, int shape, bd_axes axes, const bd_setting *
   naive_fill(shape, rng, one->weights, one->count);
   naive_prune(one->weights, one->count, setting->prune, one->pruned);
   one->index = naive_index(one->weights, one->count);
-  bd_reread reread = {.axes = axes, .read = read_array, .from = one->weights};
-  bd_index_set_reread(one->index, &reread);
+  naive_set_reread(one->index, one->weights, axes);
   one->result = naive_run(one->index, setting, BD_PROVED);
   bd_result_apply(one->result, one->index, one->weights, one->out);
 }
@@ -226,8 +218,7 @@ static void ties_go_by_index(void **state) {
       one.weights[i] = i % 3 ? 1.0f : i % 2 ? -1.0f : 2.0f;
     naive_prune(one.weights, one.count, setting.prune, one.pruned);
     one.index = naive_index(one.weights, one.count);
-    bd_reread reread = {.axes = one.axes, .read = read_array, .from = one.weights};
-    bd_index_set_reread(one.index, &reread);
+    naive_set_reread(one.index, one.weights, one.axes);
     one.result = naive_run(one.index, &setting, BD_QUICK);
     bd_result_apply(one.result, one.index, one.weights, one.out);
     for (size_t i = 0; i < one.count; i++)
