@@ -295,5 +295,5 @@ const bd_view_class bd_graph_view = {
     .copy = copy,
     .signs = "A node a row, in the order of the file: ● one with a layer's weights, ○ any other. "
              "Lines lead down from the node that makes a tensor to those that read it. On the "
-             "right is the shape that comes out, ? where it is not known before the network runs.",
+             "right is the shape that comes out, – where it is not known before the network runs.",
 };
