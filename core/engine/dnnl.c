@@ -1,5 +1,8 @@
 #include "core/engine/dnnl.h"
 
+#include "core/base/widest.h"
+#include "core/engine/activation.h"
+
 #include <dlfcn.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <pthread.h>
@@ -201,15 +204,20 @@ struct bd_dnnl_conv {
   md_view in, weights, bias, out, scratch; // the primitive's own
 };
 
+// Its plain Relu and its clip make a number of NaN: they are computed here.
+static bool is_ours(const bd_conv_shape *s) {
+  return s->eltwise == BD_ELTWISE_CLIP || (s->eltwise == BD_ELTWISE_RELU && s->alpha == 0);
+}
+
 static bool append_post_ops(dnnl_post_ops_t ops, const bd_conv_shape *shape) {
 #if DNNL_VERSION_MAJOR >= 3
   if (shape->sum && lib.dnnl_post_ops_append_sum(ops, 1, 0, dnnl_f32) != dnnl_success) return false;
-  return shape->eltwise == BD_ELTWISE_NONE ||
+  return shape->eltwise == BD_ELTWISE_NONE || is_ours(shape) ||
          lib.dnnl_post_ops_append_eltwise(ops, algorithm(shape->eltwise), shape->alpha,
                                           shape->beta) == dnnl_success;
 #else
   if (shape->sum && lib.dnnl_post_ops_append_sum(ops, 1) != dnnl_success) return false;
-  return shape->eltwise == BD_ELTWISE_NONE ||
+  return shape->eltwise == BD_ELTWISE_NONE || is_ours(shape) ||
          lib.dnnl_post_ops_append_eltwise(ops, 1, algorithm(shape->eltwise), shape->alpha,
                                           shape->beta) == dnnl_success;
 #endif
@@ -374,6 +382,13 @@ bool bd_dnnl_conv_pack(const bd_dnnl_conv *conv, const float *weights, void *pac
   return fine;
 }
 
+BD_WIDEST static void activate(const bd_conv_shape *s, float *out) {
+  int64_t count = s->batch * s->out_channels;
+  for (int i = 0; i < s->spatial; i++)
+    count *= s->out[i];
+  bd_activate(s->eltwise, s->alpha, s->beta, count, out);
+}
+
 bool bd_dnnl_conv_run(const bd_dnnl_conv *conv, const float *in, const void *packed,
                       const float *bias, float *out, void *scratch) {
   static const int kinds[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST,
@@ -381,7 +396,9 @@ bool bd_dnnl_conv_run(const bd_dnnl_conv *conv, const float *in, const void *pac
   const md_view mds[] = {conv->in, conv->weights, conv->bias, conv->out, conv->scratch};
   void *const data[] = {(void *)(uintptr_t)in, (void *)(uintptr_t)packed,
                         conv->shape.bias ? (void *)(uintptr_t)bias : NULL, out, scratch};
-  return execute(conv->primitive, ARGUMENTS_MAX, kinds, mds, data);
+  if (!execute(conv->primitive, ARGUMENTS_MAX, kinds, mds, data)) return false;
+  if (is_ours(&conv->shape)) activate(&conv->shape, out);
+  return true;
 }
 
 // --- the rest ------------------------------------------------------------------------------------
@@ -413,7 +430,15 @@ static dnnl_primitive_t eltwise_primitive(bd_eltwise function, md_view md) {
   return primitive;
 }
 
+static bool holds_nan(const float *values, int64_t count) {
+  bool found = false;
+  for (int64_t i = 0; i < count; i++)
+    found |= values[i] != values[i];
+  return found;
+}
+
 bool bd_dnnl_eltwise(bd_eltwise function, const float *in, float *out, int64_t count) {
+  if (function == BD_ELTWISE_EXP && holds_nan(in, count)) return false; // a number to its exp
   md_owned md;
   dnnl_dims_t dims = {count};
   if (!md_make(&md, 1, dims, dnnl_x)) return false;

@@ -35,6 +35,11 @@ static range range_at(const pool *p, int axis, int64_t out) {
 
 typedef enum pool_kind { POOL_MAX, POOL_AVERAGE, POOL_LP } pool_kind;
 
+// Does it take the place of the greatest so far? NaN does, and keeps it, as in Max and ReduceMax.
+__attribute__((always_inline)) static inline bool tops(float value, float most) {
+  return value > most || value != value;
+}
+
 // One output position of `lanes` channels that lie side by side.
 __attribute__((always_inline)) static inline void pool_one(const pool *p, const float *in,
                                                            const range *r, pool_kind kind,
@@ -51,7 +56,7 @@ __attribute__((always_inline)) static inline void pool_one(const pool *p, const 
         const float *restrict v = in + at * lanes;
         for (int64_t k = 0; k < lanes; k++) {
           if (kind == POOL_MAX)
-            out[k] = out[k] > v[k] ? out[k] : v[k];
+            out[k] = tops(v[k], out[k]) ? v[k] : out[k];
           else
             out[k] += kind == POOL_AVERAGE ? v[k] : powf(fabsf(v[k]), p->power);
         }
@@ -166,7 +171,7 @@ static int64_t place_of_max(const pool *p, const float *in, const range *r, bool
       for (int64_t x = r[2].from; x < r[2].to; x++) {
         int64_t a = r[0].start + z * p->dilation[0], b = r[1].start + y * p->dilation[1];
         int64_t c = r[2].start + x * p->dilation[2], at = (a * p->in[1] + b) * p->in[2] + c;
-        if (best >= 0 && !(in[at] > in[best])) continue;
+        if (best >= 0 && !tops(in[at], in[best])) continue;
         best = at;
         said = columns ? (c * p->in[1] + b) * p->in[0] + a : at;
       }
@@ -227,7 +232,7 @@ BD_WIDEST static void add_position(const float *restrict in, pool_kind kind, int
       figures[k] += (double)in[k];
   if (kind == POOL_MAX)
     for (int64_t k = 0; k < lanes; k++)
-      figures[k] = (double)in[k] > figures[k] ? (double)in[k] : figures[k];
+      figures[k] = tops(in[k], (float)figures[k]) ? (double)in[k] : figures[k];
   if (kind == POOL_LP)
     for (int64_t k = 0; k < lanes; k++)
       figures[k] += pow(fabs((double)in[k]), power);

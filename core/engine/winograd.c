@@ -1,6 +1,7 @@
 #include "core/engine/winograd.h"
 
 #include "core/base/widest.h"
+#include "core/engine/activation.h"
 
 #include <string.h>
 
@@ -141,19 +142,13 @@ static const float *input_of(const bd_conv_shape *s, const float *in, position p
 INLINE void finish(const bd_conv_shape *s, const float *restrict in, const float *restrict bias,
                    float *restrict out) {
   int64_t count = s->out_channels;
-  float slope = s->alpha, low = s->alpha, high = s->beta;
   if (s->sum)
     for (int64_t c = 0; c < count; c++)
       out[c] += in[c] + bias[c];
   else
     for (int64_t c = 0; c < count; c++)
       out[c] = in[c] + bias[c];
-  if (s->eltwise == BD_ELTWISE_RELU)
-    for (int64_t c = 0; c < count; c++)
-      out[c] = out[c] < 0 ? out[c] * slope : out[c];
-  if (s->eltwise == BD_ELTWISE_CLIP)
-    for (int64_t c = 0; c < count; c++)
-      out[c] = out[c] < low ? low : out[c] > high ? high : out[c];
+  bd_activate(s->eltwise, s->alpha, s->beta, count, out);
 }
 
 BD_WIDEST static void put_output(const bd_conv_shape *s, position p, const float *tile,
