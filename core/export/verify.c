@@ -114,6 +114,13 @@ static bd_status verify_layer(const bd_export_plan *plan, int layer, const bd_mo
   return status;
 }
 
+// What ONNX's checker said, without the name of the file aside.
+static void note_verdict(bd_report *report, const char *path, const char *said) {
+  size_t length = strlen(path);
+  if (strncmp(said, path, length) == 0 && said[length] == ':') said += length + 2;
+  bd_report_note(report, "%s", said);
+}
+
 bd_status bd_onnx_verify(const bd_export_plan *plan, const char *path, bd_report *report,
                          bd_error *err) {
   bd_model *written;
@@ -125,7 +132,7 @@ bd_status bd_onnx_verify(const bd_export_plan *plan, const char *path, bd_report
   bd_status verdict = status == BD_OK ? bd_model_check(written, &why) : BD_OK;
   bool good = verdict == BD_INVALID && bd_model_check(plan->tuned->model, NULL) == BD_OK;
   if (good) status = bd_fail(err, BD_FAILED, "%s", why.text);
-  if (verdict != BD_OK && !good) bd_report_note(report, "%s", strchr(why.text, ':') + 2);
+  if (verdict != BD_OK && !good) note_verdict(report, path, why.text);
   bd_model_close(written);
   return status;
 }
