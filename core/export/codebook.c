@@ -42,8 +42,7 @@ static const char *add_codes(bd_site *site, const bd_layer *layer, const lookup 
 // Where each channel's levels begin.
 static const char *add_offsets(bd_site *site, const bd_layer *layer, const bd_coded *coded) {
   int64_t dims[8];
-  for (int i = 0; i < layer->rank; i++)
-    dims[i] = i == layer->channel_axis ? layer->shape[i] : 1;
+  bd_channel_dims(layer, dims);
   int32_t *offsets = bd_arena_take(site->job->arena, coded->parts.count, sizeof *offsets);
   for (size_t part = 0; offsets && part < coded->parts.count; part++)
     offsets[part] = (int32_t)(coded->books[part].levels - coded->levels);
@@ -66,8 +65,7 @@ static const char *add_index(bd_site *site, const bd_layer *layer, const lookup 
 
 static const char *add_scale(bd_site *site, const bd_layer *layer, const bd_coded *coded) {
   int64_t dims[8];
-  for (int i = 0; i < layer->rank; i++)
-    dims[i] = i == layer->channel_axis ? layer->shape[i] : 1;
+  bd_channel_dims(layer, dims);
   return bd_site_floats(site, "_scale", dims, layer->rank, coded->scale);
 }
 

@@ -54,6 +54,9 @@ const char *bd_site_floats(bd_site *site, const char *suffix, const int64_t *dim
                            const double *values);
 const char *bd_site_integers(bd_site *site, const char *suffix, const int64_t *values, int count);
 
+// The shape of numbers that go with a layer's channels: spread over its other axes.
+void bd_channel_dims(const bd_layer *layer, int64_t dims[8]);
+
 // A node with up to four inputs (NULL-terminated) and one output.
 Onnx__NodeProto *bd_site_node(bd_site *site, const char *domain, const char *op,
                               const char *const *inputs, const char *output);

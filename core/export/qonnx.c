@@ -22,8 +22,7 @@ static const char *add_scale(bd_site *site, const bd_layer *layer, const bd_inte
   const bd_parts *parts = &integers->parts;
   if (parts->count == 1) return bd_site_floats(site, "_scale", NULL, 0, integers->steps);
   int64_t dims[8];
-  for (int i = 0; i < layer->rank; i++)
-    dims[i] = i == layer->channel_axis ? layer->shape[i] : 1;
+  bd_channel_dims(layer, dims);
   if (parts->count == parts->axes.channels)
     return bd_site_floats(site, "_scale", dims, layer->rank, integers->steps);
   double *each = bd_arena_take(site->job->arena, integers->count, sizeof *each);

@@ -80,6 +80,11 @@ const char *bd_site_integers(bd_site *site, const char *suffix, const int64_t *v
                         (size_t)count * sizeof *copy);
 }
 
+void bd_channel_dims(const bd_layer *layer, int64_t dims[8]) {
+  for (int i = 0; i < layer->rank; i++)
+    dims[i] = i == layer->channel_axis ? layer->shape[i] : 1;
+}
+
 Onnx__NodeProto *bd_site_node(bd_site *site, const char *domain, const char *op,
                               const char *const *inputs, const char *output) {
   bd_rewrite *r = site->rewrite;
