@@ -162,6 +162,7 @@ static void cell_text(const bd_desk *desk, int index, bd_column column, bool asc
                       size_t size) {
   const bd_layer *layer = bd_model_layer(bd_session_model(desk->session), index);
   const bd_layer_state *state = bd_session_layer(desk->session, index);
+  const bd_survey *survey = bd_session_survey(desk->session);
   char value[BD_SHOW_SIZE];
   switch (column) {
   case BD_COLUMN_NUMBER:
@@ -178,6 +179,9 @@ static void cell_text(const bd_desk *desk, int index, bd_column column, bool asc
     break;
   case BD_COLUMN_WEIGHTS:
     bd_text_count(out, size, layer->weights);
+    break;
+  case BD_COLUMN_MACS:
+    snprintf(out, size, "%s", survey ? bd_show_macs(value, survey->macs[index]) : "···");
     break;
   default:
     value_text(state, column, value);
@@ -456,6 +460,7 @@ const bd_view_class bd_layers_view = {
     .copy = copy,
     .signs = "A ~ marks a number of the setting before, here and in the first line: the new one is "
              "being computed. A ! beside the bits: the format that :target names cannot hold them. "
+             "MACs are the multiply–accumulates of one run. "
              "opt is how far the clustering is from the optimum: ✓ none, +2% so "
              "much, ≤+2% at most so much.",
 };

@@ -22,6 +22,11 @@ static double shape_key(const bd_layer *layer) {
   return (double)layer->rank * 1e15 + key;
 }
 
+static double macs_of(const bd_session *session, int layer) {
+  const bd_survey *survey = bd_session_survey(session);
+  return survey ? survey->macs[layer] : NAN;
+}
+
 static double number_key(bd_column sort, const bd_layer *layer, const bd_layer_state *state) {
   const bd_result *result = state->result;
   switch (sort) {
@@ -49,7 +54,10 @@ static sort_key key_of(bd_column sort, const bd_session *session, int index) {
   sort_key key = {NULL, 0, index};
   if (sort == BD_COLUMN_TENSOR) key.text = layer->tensor;
   if (sort == BD_COLUMN_OP) key.text = bd_show_kind(layer);
-  if (!key.text) key.number = number_key(sort, layer, bd_session_layer(session, index));
+  if (sort == BD_COLUMN_MACS)
+    key.number = macs_of(session, index);
+  else if (!key.text)
+    key.number = number_key(sort, layer, bd_session_layer(session, index));
   return key;
 }
 
@@ -126,7 +134,7 @@ static void note_places(bd_order *order) {
 
 // Values that jobs and dials change; the rest of a layer never does.
 static bool is_live(bd_column sort) {
-  return sort >= BD_COLUMN_BITS;
+  return sort >= BD_COLUMN_MACS;
 }
 
 void bd_order_update(bd_order *order, const bd_session *session, const char *filter) {

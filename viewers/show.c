@@ -69,14 +69,24 @@ char *bd_show_optimum(char out[BD_SHOW_SIZE], const bd_result *result) {
   return out;
 }
 
-char *bd_show_bytes(char out[BD_SHOW_SIZE], double bytes) {
-  static const char units[] = "BKMGTP";
-  if (!(bytes >= 0)) return strcpy(out, none);
+// Three digits of a count, and which power of `thousand` it is in.
+static char *print_scaled(char out[BD_SHOW_SIZE], double count, double thousand,
+                          const char *units) {
+  if (!(count >= 0)) return strcpy(out, none);
   int unit = 0;
-  for (; bytes >= 999.5 && units[unit + 1]; unit++)
-    bytes /= 1024;
-  snprintf(out, BD_SHOW_SIZE, "%.*f%c", unit && bytes < 99.95 ? 1 : 0, bytes, units[unit]);
+  for (; count >= 999.5 && units[unit + 1]; unit++)
+    count /= thousand;
+  snprintf(out, BD_SHOW_SIZE, "%.*f%.*s", unit && count < 99.95 ? 1 : 0, count, units[unit] != ' ',
+           &units[unit]);
   return out;
+}
+
+char *bd_show_bytes(char out[BD_SHOW_SIZE], double bytes) {
+  return print_scaled(out, bytes, 1024, "BKMGTP");
+}
+
+char *bd_show_macs(char out[BD_SHOW_SIZE], double macs) {
+  return print_scaled(out, macs, 1000, " KMGTP");
 }
 
 char *bd_show_value(char out[BD_SHOW_SIZE], double value) {

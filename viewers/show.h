@@ -20,6 +20,8 @@ char *bd_show_optimum(char out[BD_SHOW_SIZE], const bd_result *result);
 char *bd_show_distance(char out[BD_SHOW_SIZE], double ratio);
 // "208B", "20.3K", "1.2M": at most 5 columns, binary units.
 char *bd_show_bytes(char out[BD_SHOW_SIZE], double bytes);
+// "812", "20.3K", "1.2G": at most 5 columns, decimal units; "–" for what is not known.
+char *bd_show_macs(char out[BD_SHOW_SIZE], double macs);
 // "−0.31", "0", "1.2e−05": a weight's value, at most 8 columns.
 char *bd_show_value(char out[BD_SHOW_SIZE], double value);
 // "96×64×3×3", "–" where it is not known.

@@ -89,6 +89,21 @@ static void test_bytes_take_five_columns(void **state) {
   }
 }
 
+static void test_macs_take_five_columns(void **state) {
+  (void)state;
+  static const struct {
+    double macs;
+    const char *text;
+  } cases[] = {{0, "0"},         {812, "812"},     {999, "999"},
+               {1000, "1.0K"},   {20300, "20.3K"}, {999499, "999K"},
+               {999500, "1.0M"}, {4.1e9, "4.1G"},  {NAN, "–"}};
+  char out[BD_SHOW_SIZE];
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    assert_string_equal(bd_show_macs(out, cases[i].macs), cases[i].text);
+  for (double macs = 1; macs < 1e17; macs *= 1.01)
+    assert_true(strlen(bd_show_macs(out, macs)) <= 5);
+}
+
 static void test_values_are_short(void **state) {
   (void)state;
   char out[BD_SHOW_SIZE];
@@ -181,22 +196,23 @@ static void test_columns_never_overlap_or_leave(void **state) {
 static void test_columns_drop_in_one_order(void **state) {
   (void)state;
   static const bd_column order[] = {
-      BD_COLUMN_SHAPE, BD_COLUMN_NUMBER,  BD_COLUMN_SIZE,  BD_COLUMN_OP,   BD_COLUMN_WEIGHTS,
-      BD_COLUMN_SPARK, BD_COLUMN_OPTIMUM, BD_COLUMN_PRUNE, BD_COLUMN_BITS, BD_COLUMN_SQNR,
+      BD_COLUMN_SHAPE, BD_COLUMN_MACS,    BD_COLUMN_NUMBER, BD_COLUMN_SIZE,
+      BD_COLUMN_OP,    BD_COLUMN_WEIGHTS, BD_COLUMN_SPARK,  BD_COLUMN_OPTIMUM,
+      BD_COLUMN_PRUNE, BD_COLUMN_BITS,    BD_COLUMN_SQNR,
   };
   bd_longest longest = {2, 20, 6, 12, 7};
   int seen = 0;
   for (int columns = 5; columns <= 200; columns++) {
     bd_plan plan = bd_columns_plan(&longest, columns);
     int dropped = 0;
-    for (; dropped < 10 && !shown(&plan, order[dropped]); dropped++)
+    for (; dropped < 11 && !shown(&plan, order[dropped]); dropped++)
       continue;
-    for (int i = dropped; i < 10; i++)
+    for (int i = dropped; i < 11; i++)
       assert_true(shown(&plan, order[i]));
     seen |= 1 << dropped;
     assert_true(shown(&plan, BD_COLUMN_TENSOR));
   }
-  assert_int_equal(seen, (1 << 11) - 1); // every step of the way occurs
+  assert_int_equal(seen, (1 << 12) - 1); // every step of the way occurs
 }
 
 static void test_columns_at_common_sizes(void **state) {
@@ -204,7 +220,8 @@ static void test_columns_at_common_sizes(void **state) {
   bd_longest sample = {2, 13, 6, 10, 6};
   bd_plan plan = bd_columns_plan(&sample, 66); // the left part of 118 columns
   for (int i = 0; i < BD_COLUMN_COUNT; i++)
-    assert_int_equal(shown(&plan, (bd_column)i), i != BD_COLUMN_NUMBER && i != BD_COLUMN_SHAPE);
+    assert_int_equal(shown(&plan, (bd_column)i),
+                     i != BD_COLUMN_NUMBER && i != BD_COLUMN_SHAPE && i != BD_COLUMN_MACS);
   plan = bd_columns_plan(&sample, 80);
   assert_true(shown(&plan, BD_COLUMN_SQNR) && shown(&plan, BD_COLUMN_OPTIMUM));
   for (int i = 0; i < BD_COLUMN_COUNT; i++) // a head never runs into its neighbour
@@ -221,6 +238,7 @@ int main(void) {
       cmocka_unit_test(test_prune_shows_what_was_asked),
       cmocka_unit_test(test_distance_to_the_optimum),
       cmocka_unit_test(test_bytes_take_five_columns),
+      cmocka_unit_test(test_macs_take_five_columns),
       cmocka_unit_test(test_values_are_short),
       cmocka_unit_test(test_shapes_and_operators),
       cmocka_unit_test(test_names_reach_the_screen_safe),
