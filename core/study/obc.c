@@ -6,10 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-// What remains of a row: the lower half of H⁻¹ restricted to it, and its diagonal apart.
+// What has fallen is taken out of H⁻¹ so many at a time: one pass over it serves them all.
+enum { LATE = 12 };
+
+// What remains of a row: the lower half of H⁻¹ restricted to it, from which `late` columns are
+// still to be taken out, and its diagonal apart, which is up to date.
 typedef struct remains {
   int64_t n, stride;
   double *a, *diagonal, *w, *column;
+  double *late_columns; // LATE × stride
+  double pivot[LATE];
+  int late;
   int64_t *place; // in the whole row
   bool *first;
 } remains;
@@ -19,6 +26,7 @@ static void remains_free(remains *r) {
   free(r->diagonal);
   free(r->w);
   free(r->column);
+  free(r->late_columns);
   free(r->place);
   free(r->first);
 }
@@ -31,13 +39,15 @@ static bd_status remains_new(const double *inverse, int64_t n, const double *w, 
   r->diagonal = malloc(size * sizeof *r->diagonal);
   r->w = malloc(size * sizeof *r->w);
   r->column = malloc(size * sizeof *r->column);
+  r->late_columns = malloc(size * LATE * sizeof *r->late_columns);
   r->place = malloc(size * sizeof *r->place);
   r->first = calloc(size, sizeof *r->first);
-  if (!r->a || !r->diagonal || !r->w || !r->column || !r->place || !r->first) {
+  if (!r->a || !r->diagonal || !r->w || !r->column || !r->late_columns || !r->place || !r->first) {
     remains_free(r);
     return bd_fail_memory(err, "the choice of what to prune");
   }
-  memcpy(r->a, inverse, (size_t)(n * n) * sizeof *r->a);
+  for (int64_t i = 0; i < n; i++)
+    memcpy(r->a + i * n, inverse + i * n, (size_t)(i + 1) * sizeof *r->a);
   memcpy(r->w, w, (size_t)n * sizeof *r->w);
   if (first) memcpy(r->first, first, (size_t)n * sizeof *first);
   for (int64_t i = 0; i < n; i++) {
@@ -47,15 +57,20 @@ static bd_status remains_new(const double *inverse, int64_t n, const double *w, 
   return BD_OK;
 }
 
+// What it costs when each falls.
+BD_WIDEST static void costs(const double *restrict w, const double *restrict diagonal, int64_t n,
+                            double *restrict out) {
+  for (int64_t i = 0; i < n; i++)
+    out[i] = w[i] * w[i] / diagonal[i];
+}
+
 static int64_t cheapest(const remains *r) {
   int64_t best = 0;
-  double least = INFINITY;
   bool forced = false;
+  costs(r->w, r->diagonal, r->n, r->column);
   for (int64_t i = 0; i < r->n; i++) {
     if (forced && !r->first[i]) continue;
-    double loss = r->w[i] * r->w[i] / r->diagonal[i];
-    if (loss < least || (r->first[i] && !forced)) {
-      least = loss;
+    if (r->column[i] < r->column[best] || (r->first[i] && !forced)) {
       best = i;
       forced = r->first[i];
     }
@@ -63,12 +78,23 @@ static int64_t cheapest(const remains *r) {
   return best;
 }
 
-// Column j of the symmetric matrix.
+// to ← to − factor · from
+BD_WIDEST static void take_scaled(double *restrict to, const double *restrict from, double factor,
+                                  int64_t count) {
+  for (int64_t i = 0; i < count; i++)
+    to[i] -= factor * from[i];
+}
+
+// Column j of the symmetric matrix, up to date but for its own entry.
 static void take_column(const remains *r, int64_t j, double *out) {
   for (int64_t i = 0; i < j; i++)
     out[i] = r->a[j * r->stride + i];
   for (int64_t i = j; i < r->n; i++)
     out[i] = r->a[i * r->stride + j];
+  for (int k = 0; k < r->late; k++) {
+    const double *column = r->late_columns + k * r->stride;
+    take_scaled(out, column, column[j] / r->pivot[k], r->n);
+  }
 }
 
 // The last one takes the place of j.
@@ -79,6 +105,8 @@ static void drop(remains *r, int64_t j) {
   memcpy(r->a + j * r->stride, from, (size_t)j * sizeof *from);
   for (int64_t i = j + 1; i < last; i++)
     r->a[i * r->stride + j] = from[i];
+  for (int k = 0; k < r->late; k++)
+    r->late_columns[k * r->stride + j] = r->late_columns[k * r->stride + last];
   r->diagonal[j] = r->diagonal[last];
   r->w[j] = r->w[last];
   r->column[j] = r->column[last];
@@ -86,16 +114,43 @@ static void drop(remains *r, int64_t j) {
   r->first[j] = r->first[last];
 }
 
-// A ← A − c·cᵀ/pivot over what remains; the diagonal never falls to 0.
-BD_WIDEST static void eliminate(double *restrict a, int64_t stride, int64_t n,
-                                const double *restrict column, double *restrict diagonal,
-                                double pivot) {
-  for (int64_t i = 0; i < n; i++) {
-    double factor = column[i] / pivot, *row = a + i * stride;
-    for (int64_t c = 0; c < i; c++)
-      row[c] -= factor * column[c];
-    diagonal[i] = fmax(diagonal[i] - factor * column[i], diagonal[i] * 1e-12);
+// A row of A ← A − Σ c·cᵀ/pivot.
+BD_WIDEST static void take_late(double *restrict row, int64_t count, const double *restrict columns,
+                                int64_t stride, const double factor[LATE]) {
+  for (int64_t c = 0; c < count; c++) {
+    double sum = 0;
+    for (int k = 0; k < LATE; k++)
+      sum += factor[k] * columns[k * stride + c];
+    row[c] -= sum;
   }
+}
+
+static void take_all_late(remains *r) {
+  for (int64_t i = 0; i < r->n; i++) {
+    double factor[LATE];
+    for (int k = 0; k < LATE; k++)
+      factor[k] = r->late_columns[k * r->stride + i] / r->pivot[k];
+    take_late(r->a + i * r->stride, i, r->late_columns, r->stride, factor);
+  }
+  r->late = 0;
+}
+
+// diagonal ← diagonal − c²/pivot, which never falls to 0.
+BD_WIDEST static void take_squares(double *restrict diagonal, const double *restrict column,
+                                   double pivot, int64_t n) {
+  double factor = 1 / pivot;
+  for (int64_t i = 0; i < n; i++) {
+    double rest = diagonal[i] - column[i] * column[i] * factor, least = diagonal[i] * 1e-12;
+    diagonal[i] = rest > least ? rest : least;
+  }
+}
+
+// A ← A − c·cᵀ/pivot over what remains: of the diagonal now, of the rest later.
+static void eliminate(remains *r, double pivot) {
+  take_squares(r->diagonal, r->column, pivot, r->n);
+  memcpy(r->late_columns + r->late * r->stride, r->column, (size_t)r->n * sizeof *r->column);
+  r->pivot[r->late++] = pivot;
+  if (r->late == LATE) take_all_late(r);
 }
 
 bd_status bd_obc_row(const double *inverse, int64_t n, const double *w, const bool *first,
@@ -109,9 +164,8 @@ bd_status bd_obc_row(const double *inverse, int64_t n, const double *w, const bo
     loss[i] = r.w[j] * step;
     take_column(&r, j, r.column);
     drop(&r, j);
-    for (int64_t c = 0; c < r.n; c++)
-      r.w[c] -= step * r.column[c];
-    eliminate(r.a, r.stride, r.n, r.column, r.diagonal, pivot);
+    take_scaled(r.w, r.column, step, r.n);
+    eliminate(&r, pivot);
   }
   remains_free(&r);
   return bd_cancelled(cancel) ? BD_CANCELLED : BD_OK;

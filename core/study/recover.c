@@ -1,6 +1,7 @@
 #include "core/study/recover.h"
 
 #include "core/engine/parallel.h"
+#include "core/study/bisect.h"
 #include "core/study/eval.h"
 #include "core/study/lockstep.h"
 #include "core/study/mend.h"
@@ -166,10 +167,9 @@ static bd_status set_plain(recovery *r, int layer, bd_error *err) {
   return r->repair->layers[layer].coded ? bd_swap_shift(r->swap, layer, NULL, err) : BD_OK;
 }
 
-static bd_status set_all(recovery *r, const bd_repair *repair, bd_error *err) {
+static bd_status set_all_plain(recovery *r, bd_error *err) {
   for (int i = 0; i < r->repair->count; i++)
-    BD_TRY(repair ? bd_repair_set(r->swap, r->model, i, &r->studies[i], repair, err)
-                  : set_plain(r, i, err));
+    BD_TRY(set_plain(r, i, err));
   return BD_OK;
 }
 
@@ -181,36 +181,48 @@ static bd_status divergence(recovery *r, bd_eval *eval, double *out, bd_error *e
   return BD_OK;
 }
 
-// Takes the repair of layers order[from..to) where that is no worse; else tries its halves.
-static bd_status bisect(recovery *r, bd_eval *eval, int from, int to, double *least,
-                        bd_error *err) {
-  double now;
-  for (int i = from; i < to; i++)
-    BD_TRY(bd_repair_set(r->swap, r->model, r->order[i], &r->studies[r->order[i]], r->repair, err));
-  BD_TRY(divergence(r, eval, &now, err));
-  if (now <= *least) {
-    *least = now;
-    return BD_OK;
+// A recovery at its end, for the bisection.
+typedef struct verdict {
+  recovery *r;
+  bd_eval *eval;
+} verdict;
+
+static bd_status put(void *arg, int from, int to, bool repaired, bd_error *err) {
+  recovery *r = ((verdict *)arg)->r;
+  for (int i = from; i < to; i++) {
+    int layer = r->order[i];
+    BD_TRY(repaired ? bd_repair_set(r->swap, r->model, layer, &r->studies[layer], r->repair, err)
+                    : set_plain(r, layer, err));
   }
-  for (int i = from; i < to; i++)
-    BD_TRY(set_plain(r, r->order[i], err));
-  if (to - from == 1) {
-    bd_recovered *layer = &r->repair->layers[r->order[from]];
-    bd_coded_free(layer->coded);
-    layer->coded = NULL;
-    r->repair->left++;
-    return keep_reason(layer, "left alone: repairing it made the network worse", err);
-  }
-  int middle = from + (to - from) / 2;
-  BD_TRY(bisect(r, eval, from, middle, least, err));
-  return bisect(r, eval, middle, to, least, err);
+  return BD_OK;
+}
+
+static bd_status judge_now(void *arg, double *out, bd_error *err) {
+  verdict *v = arg;
+  return divergence(v->r, v->eval, out, err);
+}
+
+static bd_status leave_alone(bd_repair *repair, int layer, bd_error *err) {
+  bd_coded_free(repair->layers[layer].coded);
+  repair->layers[layer].coded = NULL;
+  repair->left++;
+  return keep_reason(&repair->layers[layer], "left alone: repairing it made the network worse",
+                     err);
 }
 
 static bd_status judge(recovery *r, bd_eval *eval, bd_error *err) {
-  BD_TRY(set_all(r, NULL, err));
+  verdict v = {r, eval};
+  bd_bisection bisection = {put, judge_now, &v};
+  BD_TRY(set_all_plain(r, err));
   BD_TRY(divergence(r, eval, &r->repair->before, err));
   r->repair->after = r->repair->before;
-  return r->wanted ? bisect(r, eval, 0, r->wanted, &r->repair->after, err) : BD_OK;
+  bool *kept = calloc((size_t)r->wanted + 1, sizeof *kept);
+  if (!kept) return bd_fail_memory(err, "the repair");
+  bd_status status = bd_bisect(&bisection, r->wanted, kept, &r->repair->after, err);
+  for (int i = 0; i < r->wanted && status == BD_OK; i++)
+    if (!kept[i]) status = leave_alone(r->repair, r->order[i], err);
+  free(kept);
+  return status;
 }
 
 // --- all of it -----------------------------------------------------------------------------------
