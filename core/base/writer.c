@@ -1,3 +1,4 @@
+#include "core/base/aside.h"
 #include "core/base/file.h"
 
 #include <errno.h>
@@ -86,16 +87,8 @@ static bool open_aside(bd_writer *writer) {
   if (!writer->target) return false;
   const char *slash = strrchr(writer->target, '/');
   int folder = slash ? (int)(slash - writer->target) + 1 : 0;
-  if (asprintf(&writer->aside, "%.*s.bitdial-XXXXXX", folder, writer->target) < 0) {
-    writer->aside = NULL;
-    return false;
-  }
-  int fd = mkostemp(writer->aside, O_CLOEXEC);
-  if (fd < 0) {
-    free(writer->aside);
-    writer->aside = NULL;
-    return false;
-  }
+  int fd = bd_aside_file(writer->target, folder, &writer->aside);
+  if (fd < 0) return false;
   writer->file = fdopen(fd, "wb");
   if (!writer->file) close(fd);
   return writer->file && fchmod(fd, mode_for(writer->target)) == 0;

@@ -3,6 +3,7 @@
 // layers.json, which says what is what.
 #include "core/export/store.h"
 
+#include "core/base/aside.h"
 #include "core/base/json.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 typedef struct folder {
   bd_export *job;
   char *aside; // in the making
+  int lock;    // of it; -1 none
   char **files;
   int count;
 } folder;
@@ -150,14 +152,11 @@ static bd_status fill(folder *to, bd_error *err) {
   while (last > 1 && path[last - 1] == '/') // "out/" is out
     slash = memrchr(path, '/', --last);
   int parent = slash ? (int)(slash - path) + 1 : 0;
-  to->aside = bd_arena_text(to->job->arena, "%.*s.bitdial-XXXXXX", parent, path);
   to->files =
       bd_arena_take(to->job->arena, 2 * (size_t)to->job->plan->tuned->count + 1, sizeof *to->files);
-  if (!to->aside || !to->files) return bd_fail_memory(err, path);
-  if (!mkdtemp(to->aside)) {
-    to->aside = NULL;
-    return fail_folder(path, errno, err);
-  }
+  if (!to->files) return bd_fail_memory(err, path);
+  to->lock = bd_aside_folder(path, parent, &to->aside);
+  if (to->lock < 0) return fail_folder(path, errno, err);
   mode_t mask = umask(0);
   umask(mask);
   chmod(to->aside, 0777 & ~mask);
@@ -167,12 +166,14 @@ static bd_status fill(folder *to, bd_error *err) {
 
 bd_status bd_export_mem(bd_export *job, bd_error *err) {
   struct stat info;
-  folder to = {.job = job};
+  folder to = {.job = job, .lock = -1};
   if (stat(job->path, &info) == 0 && !S_ISDIR(info.st_mode))
     return fail_folder(job->path, ENOTDIR, err);
   bd_status status = fill(&to, err);
   for (int i = 0; status != BD_OK && i < to.count; i++)
     unlink(to.files[i]);
   if (status != BD_OK && to.aside) rmdir(to.aside);
+  if (to.lock >= 0) close(to.lock);
+  free(to.aside);
   return status;
 }

@@ -34,7 +34,9 @@ static bd_status choose_path(bd_datafile *file) {
 
 static bd_status open_file(bd_datafile *file) {
   BD_TRY(choose_path(file));
-  return bd_writer_open_new(file->path, &file->writer, file->err);
+  bd_status status = bd_writer_open_new(file->path, &file->writer, file->err);
+  if (status != BD_OK) file->path = NULL;
+  return status;
 }
 
 static void align(bd_datafile *file, size_t size) {

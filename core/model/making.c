@@ -51,7 +51,6 @@ static bd_status pack(bd_making *making, const Onnx__ModelProto *proto, const ch
   return out.status;
 }
 
-// The data file first: a model never names one that is not there.
 static bd_status write_both(bd_making *making, const Onnx__ModelProto *proto, const char *path,
                             bd_arena *arena, bd_error *err) {
   if (bd_external_is_at(&making->model->external, path))
@@ -60,7 +59,6 @@ static bd_status write_both(bd_making *making, const Onnx__ModelProto *proto, co
   const Onnx__ModelProto *moved = bd_edit_model(&edit, proto);
   BD_TRY(making->data.status);
   if (!moved) return bd_fail_memory(err, path);
-  BD_TRY(bd_datafile_commit(&making->data));
   return pack(making, moved, path, err);
 }
 
@@ -72,14 +70,22 @@ bd_status bd_making_start(const bd_model *model, const Onnx__ModelProto *proto, 
   return status;
 }
 
+// The data file takes its place first, a model never names one that is not there; but as late as
+// can be: where the program is killed in between, nothing names the data file.
 bd_status bd_making_ready(bd_making *making, const char **aside, bd_error *err) {
-  return bd_writer_ready(making->writer, aside, err);
+  BD_TRY(bd_writer_ready(making->writer, aside, err));
+  return bd_datafile_commit(&making->data);
 }
 
 bd_status bd_making_commit(bd_making *making, bd_error *err) {
+  const char *aside;
+  bd_status status = bd_making_ready(making, &aside, err);
   bd_writer *writer = making->writer;
   making->writer = NULL;
-  bd_status status = bd_writer_commit(writer, err);
+  if (status == BD_OK)
+    status = bd_writer_commit(writer, err);
+  else
+    bd_writer_abort(writer);
   if (status != BD_OK) bd_making_abort(making);
   return status;
 }

@@ -21,11 +21,11 @@ bd_status bd_model_patch(const bd_model *model, const bd_replacement *replacemen
                          bd_error *err);
 
 // Writes a copy of the model's message aside: raw data that is still in the model's files goes from
-// file to file, tensors that say they are in a data file go to a new one, which is then there.
+// file to file, tensors that say they are in a data file go to a new one.
 // After a failure nothing is left behind, and nothing is to be released.
 bd_status bd_making_start(const bd_model *model, const Onnx__ModelProto *proto, const char *path,
                           bd_arena *arena, bd_making *out, bd_error *err);
-// The file can be read from *aside, NULL where path is no regular file.
+// The file can be read from *aside, NULL where path is no regular file, and its data file is there.
 bd_status bd_making_ready(bd_making *making, const char **aside, bd_error *err);
 // It takes its place, or is given up; either releases it.
 bd_status bd_making_commit(bd_making *making, bd_error *err);

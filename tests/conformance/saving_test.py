@@ -57,6 +57,8 @@ def test_kill_leaves_the_old_config_or_the_new():
             assert layer["bits"] in (3, 4), layer
         assert killed > KILLS // 8
         assert run("quantize", model, "--config", config)[0] == 0
+        subprocess.run(command, check=True)  # the next save takes away what stands aside
+        assert sorted(os.listdir(d)) == ["m.onnx", "m.onnx.bitdial.json", "s.txt"], os.listdir(d)
 
 
 def test_kill_leaves_the_old_model_or_the_new():
@@ -77,6 +79,8 @@ def test_kill_leaves_the_old_model_or_the_new():
             assert digest(out) in states
         assert killed > KILLS // 8
         onnx.checker.check_model(out)
+        assert run("quantize", model, "--bits", "3", "-o", out)[0] == 0
+        assert not [name for name in os.listdir(d) if name.startswith(".")], os.listdir(d)
         assert open(os.path.join(d, "w.bin"), "rb").read() == data
 
 

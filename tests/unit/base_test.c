@@ -1,4 +1,5 @@
 // core/base: escaping, UTF-8, whole-or-nothing files, random numbers, the job pool.
+#include "core/base/aside.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/pool.h"
@@ -6,6 +7,7 @@
 #include "core/base/text.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -109,6 +112,44 @@ static void files_whole_or_not(void **state) {
   free(text);
   assert_int_equal(entries(folder), 2);
   assert_int_equal(bd_file_read(path, 3, &text, &size, &err), BD_INVALID);
+}
+
+// What a killed program leaves: something aside that nobody holds.
+static void leave_aside(int (*make)(const char *, int, char **), const char *in) {
+  pid_t child = fork();
+  if (child == 0) {
+    char *name, inside[160];
+    int fd = make(in, (int)strlen(in), &name);
+    snprintf(inside, sizeof inside, "%s/codes.mem", name ? name : "");
+    close(open(inside, O_CREAT | O_WRONLY, 0600)); // where it is a folder
+    _exit(fd < 0);
+  }
+  int code;
+  assert_int_equal(waitpid(child, &code, 0), child);
+  assert_int_equal(code, 0);
+}
+
+static void what_a_killed_one_left_is_removed(void **state) {
+  (void)state;
+  bd_error err;
+  bd_writer *writer;
+  char in[80], path[128], other[128];
+  snprintf(in, sizeof in, "%s/strays/", folder);
+  snprintf(path, sizeof path, "%sa.txt", in);
+  snprintf(other, sizeof other, "%s.bitdial-other.txt", in); // not a name of ours
+  assert_int_equal(mkdir(in, 0700), 0);
+  close(open(other, O_CREAT | O_WRONLY, 0600));
+  assert_int_equal(bd_writer_open(path, &writer, &err), BD_OK);
+  leave_aside(bd_aside_file, in);
+  leave_aside(bd_aside_folder, in);
+  leave_aside(bd_aside_folder, in);
+  assert_int_equal(entries(in), 3); // each takes away what stood there, but for who still writes
+  assert_int_equal(bd_file_write(path, "one", 3, &err), BD_OK);
+  assert_int_equal(entries(in), 3); // a.txt, the other's, the writer's
+  bd_writer_put(writer, "two", 3);
+  assert_int_equal(bd_writer_commit(writer, &err), BD_OK);
+  assert_int_equal(entries(in), 2);
+  assert_int_equal(access(other, F_OK), 0);
 }
 
 static void file_errors_say_what(void **state) {
@@ -259,6 +300,7 @@ int main(void) {
       cmocka_unit_test(utf8_round_trip),
       cmocka_unit_test(numbers_for_people),
       cmocka_unit_test(files_whole_or_not),
+      cmocka_unit_test(what_a_killed_one_left_is_removed),
       cmocka_unit_test(file_errors_say_what),
       cmocka_unit_test(json_errors_say_where),
       cmocka_unit_test(json_is_valid_and_tame),
