@@ -13,69 +13,78 @@ bool bd_tabs_in(const bd_ui *ui, int panel) {
   return true;
 }
 
-// Fewer letters of a name say nothing.
-enum { LETTERS_LEAST = 3, LETTERS_MOST = 32 };
+// " 4 name ", or " 4" where the name has no room.
+typedef struct tabs {
+  int width[BD_PANELS_MAX]; // 0: the panel is shown, or the table
+  bool named[BD_PANELS_MAX];
+  int columns;
+} tabs;
 
-// The letters of a panel's name that stand beside its number.
-static int letters_of(const bd_ui *ui, int panel, int most) {
-  int length = (int)strlen(ui->classes[panel]->name);
-  return length < most ? length : most;
+static int digits(int panel) {
+  return panel + 1 < 10 ? 1 : 2;
 }
 
-// " 4 name ", its name cut to `most` letters, or " 4 ".
-static int width(const bd_ui *ui, int panel, int most) {
-  if (panel == 0 || is_shown(ui, panel)) return 0;
-  int number = panel + 1 < 10 ? 3 : 4;
-  return most > 0 ? number + 1 + letters_of(ui, panel, most) : number;
+static int name_columns(const bd_ui *ui, int panel) {
+  return (int)strlen(ui->classes[panel]->name);
 }
 
-static int total(const bd_ui *ui, int most) {
-  int columns = 0;
-  for (int i = 0; i < ui->panels; i++)
-    columns += width(ui, i, most);
-  return columns;
+// Gives the panel its name, where that fits; false where it does not.
+static bool name(const bd_ui *ui, tabs *t, int panel, int room) {
+  int more = name_columns(ui, panel) + 2;
+  if (t->columns + more > room) return false;
+  t->named[panel] = true;
+  t->width[panel] += more;
+  t->columns += more;
+  return true;
 }
 
-// How many letters of each name fit beside the panel's own, which takes `taken` columns; 0: none.
-static int letters_in(const bd_ui *ui, int columns, int taken) {
-  int most = LETTERS_MOST;
-  while (most >= LETTERS_LEAST && taken + total(ui, most) + 1 > columns)
-    most--;
-  return most < LETTERS_LEAST ? 0 : most;
+// All numbers, and the names nearest to the panel in whose title they stand: those are the next
+// that Tab comes to. That panel's own name takes `taken` columns.
+static tabs plan(const bd_ui *ui, int columns, int taken) {
+  tabs t = {.columns = 0};
+  int own = 0, room = columns - taken - 1 - columns / 4; // a part for what the panel says of itself
+  for (int i = 1; i < ui->panels; i++) {
+    if (bd_tabs_in(ui, i)) own = i;
+    if (!is_shown(ui, i)) t.width[i] = 1 + digits(i);
+    t.columns += t.width[i];
+  }
+  for (int distance = 1; distance < ui->panels; distance++) {
+    for (int side = 1; side >= -1; side -= 2) {
+      int panel = own + side * distance;
+      if (panel < 1 || panel >= ui->panels || is_shown(ui, panel)) continue;
+      if (!name(ui, &t, panel, room)) return t;
+    }
+  }
+  return t;
 }
 
 int bd_tabs_draw(const bd_ui *ui, bd_area title, int taken) {
-  int most = letters_in(ui, title.columns, taken);
-  int columns = total(ui, most), column = title.columns - columns - 1;
-  if (columns == 0 || column < taken) return 0;
+  tabs t = plan(ui, title.columns, taken);
+  int column = title.columns - t.columns - 1;
+  if (t.columns == 0 || column < taken) return 0;
   for (int i = 0; i < ui->panels; i++) {
-    int next = column + width(ui, i, most);
-    if (next == column) continue;
-    int at = bd_printf(title, column, 0, BD_ROLE_KEY, " %d ", i + 1);
-    if (most > 0)
-      bd_printf(title, at, 0, BD_ROLE_DIM, "%.*s ", letters_of(ui, i, most), ui->classes[i]->name);
-    column = next;
+    if (!t.width[i]) continue;
+    int at = bd_printf(title, column, 0, BD_ROLE_KEY, " %d", i + 1);
+    if (t.named[i]) bd_printf(title, at, 0, BD_ROLE_DIM, " %s ", ui->classes[i]->name);
+    column += t.width[i];
   }
-  return columns;
-}
-
-// The columns of the lowest panel's own name: " name ".
-static int own_name(const bd_ui *ui, int panel) {
-  return 3 + (int)strlen(ui->classes[panel]->name);
+  bd_put(title, column, 0, ' ', BD_ROLE_DIM);
+  return t.columns;
 }
 
 int bd_tabs_at(const bd_ui *ui, int column, int row) {
-  int lowest = 0;
+  int own = 0;
   for (int i = 1; i < ui->panels; i++)
-    if (bd_tabs_in(ui, i)) lowest = i;
-  bd_rect title = ui->layout.panels[lowest].title;
-  if (lowest == 0 || row != title.row) return -1;
-  int most = letters_in(ui, title.columns, own_name(ui, lowest));
-  int at = title.column + title.columns - total(ui, most) - 1;
+    if (bd_tabs_in(ui, i)) own = i;
+  bd_rect title = ui->layout.panels[own].title;
+  if (own == 0 || row != title.row) return -1;
+  int taken = 3 + name_columns(ui, own); // " name "
+  tabs t = plan(ui, title.columns, taken);
+  int at = title.column + title.columns - t.columns - 1;
+  if (at < title.column + taken) return -1;
   for (int i = 0; i < ui->panels; i++) {
-    int next = at + width(ui, i, most);
-    if (column >= at && column < next) return i;
-    at = next;
+    if (column >= at && column < at + t.width[i]) return i;
+    at += t.width[i];
   }
   return -1;
 }
