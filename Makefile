@@ -21,7 +21,7 @@ BUILD_PACKAGES := gcc:compiles g++:compiles-the-ONNX-checker libncurses-dev:the-
 TEST_PACKAGES := libcmocka-dev:unit-tests python3-minimal:test-scripts python3-numpy:reads-arrays \
   python3-onnx:second-reader-of-models python3-sklearn:second-K-means python3-pyte:reads-a-terminal-screen \
   libonnx-testdata:operator-tests parallel:runs-shards-of-a-sweep \
-  locales:a-comma-as-decimal-point \
+  locales:a-comma-as-decimal-point python3-html5lib:strict-reader-of-pages \
   iverilog:reads-exports-for-hardware python3-yaml:reads-exports-for-Core-ML
 PICTURE_PACKAGES := python3-pil:draws-pictures fonts-dejavu-core:their-font python3-pyte:reads-a-terminal-screen
 FUZZ_PACKAGES := clang:brings-libFuzzer libclang-rt-dev:its-libraries

@@ -2,13 +2,12 @@
 #include "core/base/json.h"
 #include "core/base/memory.h"
 #include "tui/commands/commands.h"
+#include "tui/version.h"
 
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
-
-#define BD_VERSION "0.1.0"
 
 static bd_status run(const bd_options *options, bd_error *err) {
   if (options->version) {

@@ -3,6 +3,33 @@
 #include <math.h>
 #include <string.h>
 
+enum { DEVIATIONS = 8 };
+
+bd_window bd_density_window(const bd_stats *stats, int zoom, double pan) {
+  double half = DEVIATIONS * stats->deviation * ldexp(1, -zoom);
+  double centre = stats->mean + pan * stats->deviation;
+  double room = stats->min == 0 ? 1 : fabs(stats->min) / 2; // where all are of one value
+  if (!(stats->min < stats->max)) return (bd_window){stats->min - room, stats->min + room};
+  if (half * 2 >= stats->max - stats->min) return (bd_window){stats->min, stats->max};
+  centre = fmax(stats->min + half, fmin(centre, stats->max - half));
+  return (bd_window){centre - half, centre + half};
+}
+
+double bd_density_scale(const bd_density *density, bool *clipped) {
+  double top[4] = {0};
+  for (int i = 0; i < density->columns; i++) {
+    double value = fmax(density->before[i], density->after[i]);
+    for (int j = 0; j < 4; j++)
+      if (value > top[j]) {
+        double next = top[j];
+        top[j] = value;
+        value = next;
+      }
+  }
+  *clipped = top[3] > 0 && top[0] > 4 * top[3];
+  return fmax(1, *clipped ? top[3] * 1.5 : top[0]);
+}
+
 double bd_density_column(const bd_density *density, double value) {
   return (value - density->low) / (density->high - density->low) * density->columns;
 }

@@ -22,6 +22,17 @@ typedef struct bd_density {
 void bd_density_fill(bd_density *density, const bd_index *index, const bd_result *result,
                      double low, double high, int columns);
 
+// The values that a plot shows: so far to each side of the mean where weights are, moved to lie
+// within the range of all. Each step of zoom halves it; pan: its centre, in deviations.
+typedef struct bd_window {
+  double low, high;
+} bd_window;
+bd_window bd_density_window(const bd_stats *stats, int zoom, double pan);
+
+// Weights in a column that fills the height: those of the fullest, unless a spike (exact zeros,
+// say) would flatten all the rest: then *clipped, some columns hold more.
+double bd_density_scale(const bd_density *density, bool *clipped);
+
 // The column of a value; may lie outside [0, columns).
 double bd_density_column(const bd_density *density, double value);
 

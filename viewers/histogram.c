@@ -13,7 +13,6 @@
 
 enum {
   ZOOM_MOST = 12,
-  DEVIATIONS = 8, // the window at first: so far to each side of the mean, where weights are
   LEGEND_WIDTH = 25,
   LEGEND_FROM = 76,
   NAME_LEAST = 12, // columns of a name in the title
@@ -45,21 +44,9 @@ static void close_histogram(bd_view *view) {
   free(view);
 }
 
-// --- the window ---------------------------------------------------------------------------------
-
-typedef struct window {
-  double low, high;
-} window;
-
-// The part of the layer's range that is shown, moved to lie within it.
-static window get_window(const bd_view *view, const bd_stats *stats) {
-  double half = DEVIATIONS * stats->deviation * ldexp(1, -view->zoom);
-  double centre = stats->mean + view->pan * stats->deviation;
-  double room = stats->min == 0 ? 1 : fabs(stats->min) / 2; // where all are of one value
-  if (!(stats->min < stats->max)) return (window){stats->min - room, stats->min + room};
-  if (half * 2 >= stats->max - stats->min) return (window){stats->min, stats->max};
-  centre = fmax(stats->min + half, fmin(centre, stats->max - half));
-  return (window){centre - half, centre + half};
+// The part of the layer's range that is shown.
+static bd_window get_window(const bd_view *view, const bd_stats *stats) {
+  return bd_density_window(stats, view->zoom, view->pan);
 }
 
 // --- the plot -----------------------------------------------------------------------------------
@@ -72,21 +59,13 @@ typedef struct chart {
   bool log;
 } chart;
 
-// The scale: the fullest column, unless a spike (exact zeros, say) would flatten all the rest.
+// On a logarithmic scale a spike flattens nothing.
 static void set_scale(chart *plot) {
-  double top[4] = {0};
-  const bd_density *density = plot->density;
-  for (int i = 0; i < density->columns; i++) {
-    double value = fmax(density->before[i], density->after[i]);
-    for (int j = 0; j < 4; j++)
-      if (value > top[j]) {
-        double next = top[j];
-        top[j] = value;
-        value = next;
-      }
-  }
-  plot->clipped = !plot->log && top[3] > 0 && top[0] > 4 * top[3];
-  plot->scale = fmax(1, plot->clipped ? top[3] * 1.5 : top[0]);
+  plot->scale = bd_density_scale(plot->density, &plot->clipped);
+  if (!plot->log || !plot->clipped) return;
+  plot->clipped = false;
+  for (int i = 0; i < plot->density->columns; i++)
+    plot->scale = fmax(plot->scale, fmax(plot->density->before[i], plot->density->after[i]));
 }
 
 static int height(const chart *plot, double weights) {
@@ -272,7 +251,7 @@ static void draw_layer(bd_view *view, const bd_layer_state *state, bd_area area)
   int columns = beside ? area.columns - LEGEND_WIDTH - 2 : area.columns;
   int left = area.rows - above, below = left >= 6 ? 3 : left >= 5 ? 2 : left >= 3 ? 1 : 0;
   columns = columns > BD_DENSITY_MOST ? BD_DENSITY_MOST : columns;
-  window seen = get_window(view, bd_index_stats(state->index));
+  bd_window seen = get_window(view, bd_index_stats(state->index));
   bd_density_fill(&view->density, state->index, state->result, seen.low, seen.high, columns);
   chart plot = {.area = bd_area_part(area, 0, above, columns, left - below),
                 .density = &view->density,
@@ -330,7 +309,7 @@ static void title(bd_view *view, const bd_desk *desk, bool ascii, int columns, c
 
 // Out no further than the whole range of the layer in hand.
 static void zoom(bd_view *view, const bd_stats *stats, int steps) {
-  window seen = get_window(view, stats);
+  bd_window seen = get_window(view, stats);
   if (steps < 0 && seen.low <= stats->min && seen.high >= stats->max) return;
   view->zoom += steps;
   if (view->zoom > ZOOM_MOST) view->zoom = ZOOM_MOST;
@@ -338,7 +317,7 @@ static void zoom(bd_view *view, const bd_stats *stats, int steps) {
 
 // By a quarter of the window, from what is really seen: at an edge nothing piles up.
 static void pan(bd_view *view, const bd_stats *stats, int direction) {
-  window seen = get_window(view, stats);
+  bd_window seen = get_window(view, stats);
   double centre = (seen.low + seen.high) / 2 + direction * (seen.high - seen.low) / 4;
   if (stats->deviation > 0) view->pan = (centre - stats->mean) / stats->deviation;
 }

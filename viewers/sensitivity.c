@@ -120,12 +120,21 @@ static int place_of(const bd_view *view, int layer) {
 
 // --- drawing -------------------------------------------------------------------------------------
 
-// 0: no loss to speak of (40 dB and more, a KL of 1e-4, a tenth of a point); 6: nothing is left.
+static int clamp_heat(double heat) {
+  return heat < 0 ? 0 : heat >= HEATS ? HEATS - 1 : (int)heat;
+}
+
+int bd_heat_of_sqnr(double db) {
+  return clamp_heat(ceil((40 - db) / 40 * (HEATS - 1)));
+}
+
+// The same of any measure: 0 is a KL of 1e-4, a tenth of a point.
 static int heat_of(quantity measure, double value) {
-  double heat = ceil((40 - value) / 40 * (HEATS - 1));
+  double heat = 0;
+  if (measure < KL) return bd_heat_of_sqnr(value);
   if (measure == KL) heat = ceil((log10(fmax(value, 1e-9)) + 4) / 4 * (HEATS - 1));
   if (measure == TOP1) heat = ceil((log10(fmax(value, 1e-9)) + 3) / 3 * (HEATS - 1));
-  return heat < 0 ? 0 : heat >= HEATS ? HEATS - 1 : (int)heat;
+  return clamp_heat(heat);
 }
 
 // In two columns: decibels (−9: at most that), or hundredths, those under one as ".4".

@@ -4,6 +4,9 @@
 
 #include "viewers/view.h"
 
+// How hot a cell is: 0 no loss to speak of (40 dB and more), 6 nothing is left.
+int bd_heat_of_sqnr(double db);
+
 extern const bd_view_class bd_sensitivity_view;
 
 #endif

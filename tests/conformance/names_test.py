@@ -157,4 +157,5 @@ def run_raw(command):
     return done.returncode, done.stdout.decode(), without_progress(done.stderr.decode())
 
 
-main(__name__)
+if __name__ == "__main__":
+    main(__name__)

@@ -40,6 +40,7 @@ typedef enum option_id {
   OPT_LAYER,
   OPT_OUTPUT,
   OPT_JSON,
+  OPT_HTML,
   OPT_THEME,
   OPT_ASCII,
   OPT_NO_COLOR,
@@ -120,6 +121,7 @@ static const option_row rows[] = {
     {"output", 'o', "PATH", QUANTIZE | REPORT | RUN | TUNE | SWEEP | MERGE | EXPORT, "write there",
      OPT_OUTPUT},
     {"json", 0, NULL, LAYERS | QUANTIZE | RUNS | TUNE | EXPORT, "print JSON", OPT_JSON},
+    {"html", 0, NULL, REPORT, "write one page with pictures, for a browser", OPT_HTML},
     {"format", 0, "F", EXPORT, "what to write:", OPT_FORMAT},
     {"format-version", 0, "V", EXPORT, "and which kind of it (the first named is the default)",
      OPT_FORMAT_VERSION},
@@ -345,6 +347,7 @@ static bd_status take(bd_options *options, int id, const char *value, bd_error *
   }
   bool *const flags[] = {
       [OPT_JSON - OPT_CONFIG] = &options->json,
+      [OPT_HTML - OPT_CONFIG] = &options->html,
       [OPT_ASCII - OPT_CONFIG] = &options->ascii,
       [OPT_NO_COLOR - OPT_CONFIG] = &options->no_color,
       [OPT_NO_MOUSE - OPT_CONFIG] = &options->no_mouse,
@@ -395,8 +398,12 @@ static bd_status read_all(int argc, char **argv, bd_options *options, bd_error *
 }
 
 bd_status bd_options_read(int argc, char **argv, bd_options *options, bd_error *err) {
-  *options = (bd_options){
-      .command = bd_subcommands, .target_bits = NAN, .target_size = NAN, .max_loss = NAN};
+  *options = (bd_options){.command = bd_subcommands,
+                          .words = argv,
+                          .word_count = argc,
+                          .target_bits = NAN,
+                          .target_size = NAN,
+                          .max_loss = NAN};
   options->layers = calloc((size_t)argc + 1, sizeof *options->layers);
   options->inputs = calloc((size_t)argc + 1, sizeof *options->inputs);
   if (!options->layers || !options->inputs) return bd_fail_memory(err, "the command line");

@@ -17,9 +17,11 @@ typedef struct bd_subcommand {
 // What the command line said. Strings belong to argv.
 struct bd_options {
   const bd_subcommand *command;
-  const char *model; // NULL: none given
+  const char *model;  // NULL: none given
+  char *const *words; // the command line as given
+  int word_count;
   const char *config, *output, *theme, *script, *importance;
-  bool json, ascii, no_color, no_mouse, read_only, force_match, help, version;
+  bool json, html, ascii, no_color, no_mouse, read_only, force_match, help, version;
   int threads;                        // 0: the processors at hand
   const char *fields[BD_FIELD_COUNT]; // NULL: not given
   const char **layers;                // GLOB:field=value,…

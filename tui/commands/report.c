@@ -2,6 +2,8 @@
 
 #include "core/base/file.h"
 #include "tui/commands/progress.h"
+#include "tui/version.h"
+#include "viewers/page.h"
 #include "viewers/view.h"
 
 #include <errno.h>
@@ -40,15 +42,60 @@ static bd_status settle(bd_session *session, bd_error *err) {
   return bd_cancelled(cancel) ? BD_CANCELLED : bd_session_trouble(session, err);
 }
 
+// A word of the command line as a shell reads it back.
+static void put_word(FILE *out, const char *word) {
+  bool plain = *word && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                     "0123456789%+,-./:=@_") == strlen(word);
+  if (plain) {
+    fputs(word, out);
+    return;
+  }
+  fputc('\'', out);
+  for (; *word; word++)
+    fputs(*word == '\'' ? "'\\''" : (char[]){*word, '\0'}, out);
+  fputc('\'', out);
+}
+
+// The command line, for people to repeat. Caller frees; NULL without memory.
+static char *command_line(const bd_options *options) {
+  char *text = NULL;
+  size_t size;
+  FILE *out = open_memstream(&text, &size);
+  if (!out) return NULL;
+  fputs("bitdial", out);
+  for (int i = 1; i < options->word_count; i++) {
+    fputc(' ', out);
+    put_word(out, options->words[i]);
+  }
+  fclose(out);
+  return text;
+}
+
+static bd_status write_page(bd_desk *desk, const bd_options *options, FILE *out, bd_error *err) {
+  bd_page_about about = {.version = "bitdial " BD_VERSION};
+  BD_TRY(bd_model_sha256(bd_session_model(desk->session), about.sha256, err));
+  char *command = command_line(options);
+  about.command = command;
+  bool whole = command && bd_page_write(desk, &about, out);
+  free(command);
+  return whole ? BD_OK : bd_fail_memory(err, "the report");
+}
+
+static bd_status write_text(bd_desk *desk, const bd_options *options, FILE *out, bd_error *err) {
+  bool ascii = options->ascii || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+  bool whole = bd_report_text(desk, out, columns_of(options->output ? stdin : out), ascii);
+  return whole ? BD_OK : bd_fail_memory(err, "the report");
+}
+
 static bd_status write_report(bd_session *session, const bd_options *options, FILE *out,
                               bd_error *err) {
-  bool ascii = options->ascii || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
   bd_desk desk = {.session = session, .layer = bd_session_count(session) ? 0 : -1};
   desk.marks = calloc((size_t)bd_session_count(session) + 1, sizeof *desk.marks);
   if (!desk.marks) return bd_fail_memory(err, "the report");
-  bool whole = bd_report_text(&desk, out, columns_of(options->output ? stdin : out), ascii);
+  bd_status status =
+      options->html ? write_page(&desk, options, out, err) : write_text(&desk, options, out, err);
   free(desk.marks);
-  return whole ? BD_OK : bd_fail_memory(err, "the report");
+  return status;
 }
 
 // Into memory first, so that the file appears whole or not at all.

@@ -8,8 +8,8 @@ const bd_subcommand bd_subcommands[] = {
     {"quantize", "MODEL.onnx [SETTINGS] [-o OUT.onnx] [--json]",
      "quantize every layer; OUT is the same network with de-quantized float weights",
      bd_command_quantize},
-    {"report", "MODEL.onnx [SETTINGS] [-o PATH]", "everything that the panels show, as text",
-     bd_command_report},
+    {"report", "MODEL.onnx [SETTINGS] [--html] [-o PATH]",
+     "everything that the panels show, as text or as one page with pictures", bd_command_report},
     {"run", "MODEL.onnx --data PATH -o OUT.npz [SETTINGS] [INPUT] [--json]",
      "run the network; every output goes into an archive (float weights, unless settings are "
      "given)",
