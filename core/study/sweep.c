@@ -1,6 +1,7 @@
 #include "core/study/sweep.h"
 
 #include "core/study/eval.h"
+#include "core/study/local.h"
 #include "core/study/outputs.h"
 
 #include <math.h>
@@ -13,7 +14,7 @@ enum { GROUP_MAX = 8 }; // runs that share the packing of a point's weights
 // What one point did to one sample.
 typedef struct observation {
   bd_verdict verdict;
-  double local_signal, local_noise; // of the whole run: with its first sample
+  bd_local local; // of the whole run: with its first sample
 } observation;
 
 // A few consecutive runs that one thread has been through.
@@ -180,36 +181,19 @@ static bd_status run_point(const sweep *s, worker *w, const group *g, int point,
   return status;
 }
 
-// The layer's own output on one run, against the float network's. A layer that has none there
-// (inside of a branch, say) is left without.
+// On one run.
 static bd_status run_local(const sweep *s, worker *w, const group *g, int point, int64_t slot,
                            bd_error *err) {
-  int layer = s->parts->points->list[point].layer;
   observation *seen = &g->seen[(point * g->runs + slot) * s->batch];
-  const bd_tensor *real = &w->local[slot];
-  bd_tensor other;
-  if (!real->data || real->type != BD_TYPE_FLOAT) return BD_OK;
-  BD_TRY(bd_run_layer(w->apart_runs[slot], w->apart_swap, layer, err));
-  BD_TRY(bd_run_layer_output(w->apart_runs[slot], layer, &other, err));
-  const float *y = real->data, *z = other.data;
-  for (int64_t i = 0; i < real->count && i < other.count; i++) {
-    double d = (double)y[i] - (double)z[i];
-    seen->local_signal += (double)y[i] * (double)y[i];
-    seen->local_noise += d * d;
-  }
-  free(other.data);
-  return BD_OK;
+  return bd_local_add(w->apart_runs[slot], w->apart_swap, s->parts->points->list[point].layer,
+                      &w->local[slot], &seen->local, err);
 }
 
 static bd_status keep_local(const sweep *s, worker *w, const group *g, int layer, bd_error *err) {
   for (int64_t slot = 0; s->parts->apart && slot < g->runs; slot++) {
     free(w->local[slot].data);
     w->local[slot].data = NULL;
-    bd_status status = bd_run_layer_output(w->apart_runs[slot], layer, &w->local[slot], err);
-    if (status == BD_INVALID)
-      w->local[slot].data = NULL;
-    else
-      BD_TRY(status);
+    BD_TRY(bd_local_real(w->apart_runs[slot], layer, &w->local[slot], err));
   }
   return BD_OK;
 }
@@ -228,6 +212,13 @@ static bd_status try_point(const sweep *s, worker *w, const group *g, int point,
   return BD_OK;
 }
 
+// The float activations again: a layer before may be read by the same node (an LSTM's two).
+static bd_status end_local(const sweep *s, worker *w, const group *g, int layer, bd_error *err) {
+  for (int64_t slot = 0; s->parts->apart && slot < g->runs; slot++)
+    BD_TRY(bd_run_layer(w->apart_runs[slot], NULL, layer, err));
+  return s->parts->apart ? bd_swap_set(w->apart_swap, layer, NULL, err) : BD_OK;
+}
+
 // All points of a layer; then its own weights again, which the layers before it run with.
 static bd_status try_layer(const sweep *s, worker *w, const group *g, int layer, bd_error *err) {
   int from = s->layer_first[layer], to = s->layer_first[layer + 1];
@@ -236,7 +227,7 @@ static bd_status try_layer(const sweep *s, worker *w, const group *g, int layer,
   for (int point = from; point < to; point++)
     BD_TRY(try_point(s, w, g, point, err));
   BD_TRY(bd_swap_set(w->swap, layer, NULL, err));
-  return w->apart_swap ? bd_swap_set(w->apart_swap, layer, NULL, err) : BD_OK;
+  return end_local(s, w, g, layer, err);
 }
 
 static bd_status run_group(const sweep *s, worker *w, group *g, bd_error *err) {
@@ -255,8 +246,8 @@ static void add_observation(bd_effect_sums *sums, const observation *seen) {
   if (v->labelled) bd_mean_add(&sums->top1, v->other.top1);
   sums->signal += v->likeness.signal;
   sums->noise += v->likeness.noise;
-  sums->local_signal += seen->local_signal;
-  sums->local_noise += seen->local_noise;
+  sums->local_signal += seen->local.signal;
+  sums->local_noise += seen->local.noise;
 }
 
 static void add_run(sweep *s, const group *g, int64_t slot) {

@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import onnx
+import onnx.numpy_helper
 
 import ort
 from tap import PROGRAM, SAMPLE, Skip, TOP, folder, main, refused, run, run_json
@@ -116,6 +117,49 @@ def test_each_point_is_what_eval_says():
             assert point["top1"] == e["quantized"]["top1"] and whole["float"]["top1"] == e["float"]["top1"]
             exact = points(out)[tensor, 32, 0]
             assert exact["kl"] == 0 and exact["output_sqnr_db"] is None and exact["relative_sse"] == 0
+
+
+def local_errors(model, data, limit, *settings):
+    """{tensor: dB} of `eval`, and of how many samples."""
+    e = run_json("eval", model, "--data", data, "--limit", limit, *settings, "--json")
+    return {layer["tensor"]: layer["local_sqnr_db"] for layer in e["layers"]}, e["local_samples"]
+
+
+def with_lstm(path):
+    """x·W → LSTM → y: two layers that one node reads, and one before them."""
+    r = np.random.default_rng(3)
+    tensors = {"m": (6, 8), "w": (1, 20, 8), "r": (1, 20, 5)}
+    helper, F = onnx.helper, onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "m"], ["h"]),
+         helper.make_node("LSTM", ["h", "w", "r"], ["y"], hidden_size=5, layout=1)], "g",
+        [helper.make_tensor_value_info("x", F, [1, 3, 6])], [helper.make_tensor_value_info("y", F, None)],
+        [onnx.numpy_helper.from_array(r.standard_normal(s).astype(np.float32), n) for n, s in tensors.items()])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)]), path)
+
+
+def test_local_errors_of_eval_are_those_of_the_sweep():
+    with folder() as d:
+        model, out, lstm, x = (os.path.join(d, n) for n in ("fixed.onnx", "s.json", "lstm.onnx", "x.npy"))
+        m = onnx.load(SAMPLE)
+        for port in (m.graph.input[0], m.graph.output[0]):
+            port.type.tensor_type.shape.dim[0].dim_value = 4
+        onnx.save(m, model)
+        with_lstm(lstm)
+        np.save(x, np.random.default_rng(4).standard_normal((20, 3, 6)).astype(np.float32))
+        for model, data, limit in ((SAMPLE, X, 9), (model, X, 30), (lstm, x, 20)):
+            code, _, err = run("sweep", model, "--data", data, "--limit", limit, *KMEANS, "--widths", 3, "-o", out)
+            assert code == 0, err
+            expected = {tensor: p["local_sqnr_db"] for (tensor, _, _), p in points(out).items()}
+            # All layers are at 3 bits, and each is measured with the others float.
+            got, samples = local_errors(model, data, limit, *KMEANS, "--bits", 3)
+            assert samples == limit and got.keys() == expected.keys() and len(got) >= 3
+            for tensor, value in got.items():
+                assert abs(value - expected[tensor]) < 1e-9, (model, tensor, value, expected[tensor])
+        one = ("--bits", 32, "--layer", "fc1.weight:bits=4")
+        some, samples = local_errors(SAMPLE, X, 100, *one)
+        assert samples == 32 and [t for t, db in some.items() if db is not None] == ["fc1.weight"]
+        assert (some, samples) == local_errors(SAMPLE, X, 100, *one, "--threads", 1)
 
 
 def test_without_labels_and_classes_there_is_no_top1_and_no_kl():

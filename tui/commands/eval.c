@@ -2,11 +2,13 @@
 
 #include "core/base/clock.h"
 #include "core/base/json.h"
+#include "core/study/local.h"
 #include "tui/commands/progress.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void show(void *arg, const bd_evaluation *so_far) {
   bd_bar_show(arg, (int)so_far->samples, (int)so_far->wanted);
@@ -29,8 +31,27 @@ static void add_accuracy(cJSON *root, const char *key, const bd_accuracy *accura
   add_mean(object, "loss", &accuracy->loss);
 }
 
-static bd_status print_json(const bd_evaluation *e, bd_recovery recovery, double seconds,
-                            bd_error *err) {
+// What an evaluation knows of each layer alone: its local error.
+typedef struct layer_errors {
+  const bd_model *model;
+  bd_local *sums;  // by layer
+  int64_t samples; // that they are of; 0: not known
+} layer_errors;
+
+static void add_layers(cJSON *root, const layer_errors *errors) {
+  cJSON *layers = cJSON_AddArrayToObject(root, "layers");
+  bd_json_number(root, "local_samples", (double)errors->samples);
+  for (int i = 0; i < bd_model_layer_count(errors->model); i++) {
+    const bd_local *sum = &errors->sums[i];
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "tensor", bd_model_layer(errors->model, i)->tensor);
+    bd_json_number(object, "local_sqnr_db", bd_decibel(sum->signal, sum->noise));
+    cJSON_AddItemToArray(layers, object);
+  }
+}
+
+static bd_status print_json(const bd_evaluation *e, const layer_errors *errors,
+                            bd_recovery recovery, double seconds, bd_error *err) {
   cJSON *root = cJSON_CreateObject();
   bd_json_number(root, "samples", (double)e->samples);
   add_accuracy(root, "float", &e->real);
@@ -42,6 +63,7 @@ static bd_status print_json(const bd_evaluation *e, bd_recovery recovery, double
   bd_json_number(root, "output_sqnr_db", bd_decibel(e->signal, e->noise));
   cJSON_AddStringToObject(root, "recover", bd_recoveries[recovery].name);
   bd_json_number(root, "seconds", seconds);
+  add_layers(root, errors);
   bd_status status = bd_json_write("-", root, err);
   cJSON_Delete(root);
   return status;
@@ -76,10 +98,71 @@ static bd_status print_text(const bd_evaluation *e, double seconds, bd_error *er
   return bd_flush_output(err);
 }
 
+// --- each layer alone ----------------------------------------------------------------------------
+
+static bd_status add_layer(const bd_options *options, const bd_work *work, const bd_engine *apart,
+                           bd_locals *locals, int layer, bd_local *sum, bd_error *err) {
+  bd_swap *swap;
+  BD_TRY(bd_swap_new(apart, &swap, err));
+  bd_status status =
+      bd_repair_set(swap, work->model, layer, &work->studies[layer], work->repair, err);
+  if (status == BD_OK)
+    status = bd_locals_add(locals, swap, layer, options->threads, bd_interrupt(), sum, err);
+  bd_swap_free(swap);
+  return status;
+}
+
+static bd_status add_all(const bd_options *options, const bd_work *work, const bd_engine *apart,
+                         bd_locals *locals, layer_errors *errors, bd_error *err) {
+  for (int64_t first = 0, held; first < bd_locals_runs(locals); first += held) {
+    BD_TRY(bd_locals_load(locals, first, options->threads, bd_interrupt(), &held, err));
+    for (int i = 0; i < bd_model_layer_count(work->model); i++)
+      if (work->studies[i].index)
+        BD_TRY(add_layer(options, work, apart, locals, i, &errors->sums[i], err));
+  }
+  return BD_OK;
+}
+
+static bd_status measure_layers(const bd_options *options, const bd_network *network,
+                                const bd_work *work, layer_errors *errors, bd_error *err) {
+  enum { ACTIVATIONS = 256 << 20 }; // bytes
+  bd_engine_options wanted = {.memory = options->memory, .apart = true, .cancel = bd_interrupt()};
+  bd_engine *apart;
+  bd_locals *locals;
+  BD_TRY(bd_engine_compile(work->model, bd_data_inputs(network->data), &wanted, &apart, err));
+  bd_status status =
+      bd_locals_new(apart, network->data, BD_LOCAL_SAMPLES, ACTIVATIONS, &locals, err);
+  if (status == BD_OK) status = add_all(options, work, apart, locals, errors, err);
+  if (status == BD_OK) errors->samples = bd_locals_samples(locals);
+  bd_locals_free(locals);
+  bd_engine_free(apart);
+  return status;
+}
+
+// The figures of the whole network stand without them.
+static bd_status print_with_layers(const bd_options *options, const bd_network *network,
+                                   const bd_work *work, const bd_evaluation *result, double seconds,
+                                   bd_error *err) {
+  layer_errors errors = {.model = work->model};
+  bd_error why;
+  size_t count = (size_t)bd_model_layer_count(work->model);
+  errors.sums = calloc(count + 1, sizeof *errors.sums);
+  if (!errors.sums) return bd_fail_memory(err, "the layers' errors");
+  bd_status status = measure_layers(options, network, work, &errors, &why);
+  if (status != BD_OK && status != BD_CANCELLED) {
+    fprintf(stderr, "bitdial: the errors of single layers are left out: %s\n", why.text);
+    memset(errors.sums, 0, count * sizeof *errors.sums);
+    status = BD_OK;
+  }
+  if (status == BD_OK) status = print_json(result, &errors, options->recover, seconds, err);
+  free(errors.sums);
+  return status;
+}
+
 // --- the work ------------------------------------------------------------------------------------
 
-static bd_status evaluate(const bd_options *options, const bd_network *network, const bd_swap *swap,
-                          const int64_t *labels, bd_error *err) {
+static bd_status evaluate(const bd_options *options, const bd_network *network, const bd_work *work,
+                          const bd_swap *swap, const int64_t *labels, bd_error *err) {
   static const size_t no_memory = 0; // each sample is seen once: nothing to keep
   bd_evaluation result;
   bd_eval *eval;
@@ -92,7 +175,7 @@ static bd_status evaluate(const bd_options *options, const bd_network *network, 
   bd_bar_end(&bar);
   bd_eval_free(eval);
   BD_TRY(status);
-  return options->json ? print_json(&result, options->recover, seconds, err)
+  return options->json ? print_with_layers(options, network, work, &result, seconds, err)
                        : print_text(&result, seconds, err);
 }
 
@@ -106,7 +189,7 @@ static bd_status eval_model(const bd_options *options, bd_work *work, bd_error *
   if (status == BD_OK) status = bd_work_study(options, true, work, err);
   if (status == BD_OK) status = bd_network_recover(options, &network, work, err);
   if (status == BD_OK) status = bd_network_swap(&network, work, &swap, err);
-  if (status == BD_OK) status = evaluate(options, &network, swap, labels, err);
+  if (status == BD_OK) status = evaluate(options, &network, work, swap, labels, err);
   free(labels);
   bd_swap_free(swap);
   bd_network_close(&network);
