@@ -273,6 +273,8 @@ static bd_status build(cJSON *root, const bd_model *model, const bd_dial *dials,
     put(root, "results", bd_totals_json(totals));
   else
     cJSON_DeleteItemFromObjectCaseSensitive(root, "results");
+  cJSON *pins = cJSON_DetachItemFromObjectCaseSensitive(root, "pins"); // stand last
+  if (pins) put(root, "pins", pins);
   return status;
 }
 

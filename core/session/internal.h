@@ -4,6 +4,7 @@
 
 #include "core/session/insight.h"
 #include "core/session/live.h"
+#include "core/session/seen.h"
 #include "core/session/sensing.h"
 #include "core/session/session.h"
 #include "core/session/undo.h"
@@ -18,6 +19,7 @@ typedef enum bd_stage {
   BD_STAGE_PROOF,
   BD_STAGE_CURVE,
   BD_STAGE_INSIGHT,
+  BD_STAGE_SEEN, // of a configuration that is not the session's
   BD_STAGE_BOUND // no job: news of a proof under way
 } bd_stage;
 
@@ -46,6 +48,14 @@ typedef struct bd_insight_jobs {
   uint64_t generation[BD_INSIGHT_PARTS];
   bool done[BD_INSIGHT_PARTS];
 } bd_insight_jobs;
+
+typedef struct bd_seen_list {
+  bd_seen *items;
+  int count;
+  int from;      // layers before it are settled
+  uint64_t now;  // the one that the session is at; 0: not known yet
+  uint64_t last; // id that was given last
+} bd_seen_list;
 
 typedef struct bd_slot {
   bd_index *index;
@@ -83,6 +93,8 @@ struct bd_session {
   uint64_t live_wanted, live_posted; // count the settings; of the last request
   struct bd_sensing *sensing;        // NULL: no sweep was started
   bd_sensing_state sensing_state;
+
+  bd_seen_list seen;
 
   bd_pool *pool;
   int in_hand, first, last;   // what the user looks at
@@ -127,6 +139,24 @@ int bd_live_pending(const bd_session *session);
 
 // What opens the data, for another one who needs them.
 void bd_live_source(const bd_live *live, bd_live_open *open, void **arg);
+
+// A setting changed: the session is at no configuration that is known.
+void bd_seen_changed(bd_session *session);
+// Records the configuration once it is settled, and its accuracy.
+bool bd_seen_poll(bd_session *session);
+// The next layer of a configuration that is to be computed, if any; taking its result in.
+bool bd_seen_pick(bd_session *session, int *layer, uint64_t *id, bd_setting *setting);
+bool bd_seen_take(bd_session *session, const bd_delivery *delivery);
+// No memory for its job: it stays without.
+void bd_seen_lost(bd_session *session, int layer, uint64_t id);
+int bd_seen_pending(const bd_session *session);
+// Adds one, pinned; settings: one a layer.
+bd_status bd_seen_add(bd_session *session, const bd_setting *settings, const char *name,
+                      uint64_t *id, bd_error *err);
+void bd_seen_free(bd_session *session);
+// Pins: to the config that is kept, and from it.
+void bd_pins_store(bd_session *session);
+void bd_pins_fetch(bd_session *session);
 
 typedef struct bd_sensing bd_sensing;
 void bd_sensing_free(bd_sensing *sensing);

@@ -64,6 +64,9 @@ static void run(void *arg, const bd_cancel *cancel) {
     compute_curve(o, out, cancel);
   else if (out->stage == BD_STAGE_INSIGHT)
     out->status = bd_insight_compute(o->index, o->setting, cancel, out, &out->error);
+  else if (out->stage == BD_STAGE_SEEN)
+    out->status = bd_quantize(o->index, &o->setting, bd_effort_for(&o->setting), cancel,
+                              &out->result, &out->error);
   else if (out->stage == BD_STAGE_PROOF)
     out->status =
         bd_quantize_watched(o->index, &o->setting, &watch, cancel, &out->result, &out->error);
@@ -101,7 +104,8 @@ static bool needs(const bd_session *session, int layer, bd_stage stage) {
     return state->index && !state->stale && state->proving;
   case BD_STAGE_CURVE:
     return state->index && !session->slots[layer].curve_done;
-  case BD_STAGE_INSIGHT: // not a layer's need: bd_insight_pick
+  case BD_STAGE_INSIGHT: // not a layer's need: bd_insight_pick, bd_seen_pick
+  case BD_STAGE_SEEN:
   case BD_STAGE_BOUND:
     break;
   }
@@ -153,8 +157,7 @@ static bool pick_all(bd_session *session, bd_stage from, bd_stage to, pick *out)
 static bool pick_rest(bd_session *session, pick *out) {
   int first = session->first, last = session->last;
   bool curves = (session->wants & BD_WANT_CURVES) != 0; // of all layers, before proofs
-  return pick_all(session, BD_STAGE_INDEX, BD_STAGE_QUICK, out) ||
-         (curves && pick_all(session, BD_STAGE_CURVE, BD_STAGE_CURVE, out)) ||
+  return (curves && pick_all(session, BD_STAGE_CURVE, BD_STAGE_CURVE, out)) ||
          pick_in(session, first, last, BD_STAGE_PROOF, BD_STAGE_CURVE, out) ||
          pick_all(session, BD_STAGE_PROOF, BD_STAGE_CURVE, out);
 }
@@ -212,6 +215,17 @@ static void start_insight(bd_session *session, int part) {
   if (!begun) jobs->done[part] = true;
 }
 
+static bool start_seen(bd_session *session) {
+  int layer;
+  uint64_t id;
+  bd_setting setting;
+  bd_ticket ticket; // nobody cancels it
+  if (!bd_seen_pick(session, &layer, &id, &setting)) return false;
+  if (!submit(session, layer, BD_STAGE_SEEN, 0, id, setting, &ticket))
+    bd_seen_lost(session, layer, id);
+  return true;
+}
+
 // What the user looks at, then what a panel asks to know of it, then the rest.
 static bool start_next(bd_session *session) {
   pick next;
@@ -220,6 +234,10 @@ static bool start_next(bd_session *session) {
     start(session, next);
   else if (bd_insight_pick(session, &part))
     start_insight(session, part);
+  else if (pick_all(session, BD_STAGE_INDEX, BD_STAGE_QUICK, &next))
+    start(session, next);
+  else if (start_seen(session))
+    return true;
   else if (pick_rest(session, &next))
     start(session, next);
   else
@@ -266,6 +284,7 @@ void bd_jobs_changed(bd_session *session, int layer, bool curve_changed) {
   look_again(session, layer);
   session->hurry = true;
   bd_live_changed(session);
+  bd_seen_changed(session);
 }
 
 // --- a result came back --------------------------------------------------------------------------
@@ -332,8 +351,9 @@ bool bd_jobs_take(bd_session *session, bd_delivery *delivery) {
     return news;
   }
   session->in_flight--;
-  if (delivery->stage == BD_STAGE_INSIGHT) {
-    bool news = bd_insight_take(session, delivery);
+  if (delivery->stage == BD_STAGE_INSIGHT || delivery->stage == BD_STAGE_SEEN) {
+    bool insight = delivery->stage == BD_STAGE_INSIGHT;
+    bool news = insight ? bd_insight_take(session, delivery) : bd_seen_take(session, delivery);
     bd_delivery_free(delivery);
     return news;
   }
@@ -355,7 +375,7 @@ bool bd_jobs_take(bd_session *session, bd_delivery *delivery) {
 }
 
 int bd_jobs_pending(const bd_session *session) {
-  int pending = bd_insight_pending(session) + bd_live_pending(session);
+  int pending = bd_insight_pending(session) + bd_live_pending(session) + bd_seen_pending(session);
   pending += session->sensing_state.running + session->survey_pending;
   for (int layer = 0; layer < session->count; layer++) {
     const bd_layer_state *state = &session->states[layer];

@@ -113,6 +113,7 @@ void bd_session_free(bd_session *session) {
   bd_survey_free(session->new_survey);
   bd_undo_free(session->undo);
   bd_insight_free(session);
+  bd_seen_free(session);
   cJSON_Delete(session->kept);
   free(session->config_path);
   free(session->notice);
@@ -175,6 +176,7 @@ bool bd_session_poll(bd_session *session) {
   changed |= bd_survey_poll(session);
   changed |= bd_live_poll(session);
   changed |= bd_sensing_poll(session);
+  changed |= bd_seen_poll(session);
   bd_jobs_dispatch(session);
   return changed;
 }
@@ -294,6 +296,7 @@ bd_status bd_session_save(bd_session *session, const char *path, bd_error *err) 
   if (!dials) return bd_fail_memory(err, "the config");
   bd_totals totals = bd_session_totals(session);
   bool settled = totals.missing == 0 && totals.stale == 0;
+  bd_pins_store(session);
   bd_status status = bd_config_write(path ? path : session->config_path, session->model, dials,
                                      settled ? &totals : NULL, session->kept, err);
   free(dials);
@@ -344,6 +347,7 @@ void bd_session_keep(bd_session *session, cJSON *config) {
   cJSON_Delete(session->kept);
   session->kept = config;
   session->owns_config = true;
+  bd_pins_fetch(session);
 }
 
 bool bd_session_would_replace(const bd_session *session, const char *path) {

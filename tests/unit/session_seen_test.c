@@ -1,0 +1,212 @@
+// The configurations that a session has seen: every settled state once, with the session's own
+// figures; pins that stay and are saved; configs that are taken in; adopting one.
+#include "core/session/config.h"
+#include "core/session/seen.h"
+#include "core/session/undo.h"
+
+#include "tests/unit/model_maker.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+static bd_session *open_session(const char *config) {
+  bd_error err = {{0}};
+  bd_model *model;
+  bd_session *session;
+  if (bd_model_open("samples/fashion.onnx", &model, &err) != BD_OK) fail_msg("%s", err.text);
+  if (bd_session_new(model, NULL, config, 2, &session, &err) != BD_OK) fail_msg("%s", err.text);
+  return session;
+}
+
+static void settle(bd_session *session) {
+  do {
+    struct pollfd wake = {bd_session_wake_fd(session), POLLIN, 0};
+    if (bd_session_pending(session) > 0) assert_int_not_equal(poll(&wake, 1, 60000), 0);
+    bd_session_poll(session);
+  } while (bd_session_pending(session) > 0);
+}
+
+static void turn(bd_session *session, int layer, const char *fields) {
+  bd_error err;
+  bd_dial dial = bd_session_layer(session, layer)->dial;
+  if (bd_setting_parse(&dial.setting, fields, &err) != BD_OK) fail_msg("%s", err.text);
+  bd_session_edit(session, &layer, &dial, 1, "a turn");
+  settle(session);
+}
+
+static const bd_seen *now(const bd_session *session) {
+  int index = bd_session_seen_now(session);
+  assert_true(index >= 0);
+  return bd_session_seen(session, index);
+}
+
+static void assert_of_session(const bd_session *session, const bd_seen *seen) {
+  bd_totals totals = bd_session_totals(session);
+  assert_int_equal(seen->totals.missing, 0);
+  assert_int_equal(seen->totals.layers, totals.layers);
+  assert_true(seen->totals.bytes == totals.bytes);
+  assert_true(seen->totals.sqnr_db == totals.sqnr_db);
+  assert_true(seen->totals.entropy_bits == totals.entropy_bits);
+  for (int i = 0; i < bd_session_count(session); i++) {
+    const bd_layer_state *state = bd_session_layer(session, i);
+    if (state->refused) continue;
+    assert_true(bd_setting_equal(&seen->layers[i].setting, &state->dial.setting));
+    assert_true(seen->layers[i].bytes == state->result->bytes);
+    assert_true(seen->layers[i].sqnr_db == state->result->sqnr_db);
+  }
+}
+
+static void every_settled_state_is_seen_once(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(NULL);
+  settle(session);
+  assert_int_equal(bd_session_seen_count(session), 1);
+  uint64_t start = now(session)->id;
+  assert_of_session(session, now(session));
+  turn(session, 1, "bits=3,prune=0.4");
+  turn(session, 2, "bits=2,init=optimal");
+  assert_int_equal(bd_session_seen_count(session), 3);
+  assert_of_session(session, now(session));
+  bd_session_undo(session);
+  assert_int_equal(bd_session_seen_now(session), -1); // it is being computed
+  bd_session_undo(session);
+  settle(session);
+  assert_int_equal(bd_session_seen_count(session), 3); // the first again
+  assert_true(now(session)->id == start);
+  bd_session_free(session);
+}
+
+static void the_oldest_give_way_pins_stay(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(NULL);
+  bd_error err;
+  settle(session);
+  uint64_t pinned = now(session)->id;
+  assert_int_equal(bd_session_pin(session, bd_session_seen_now(session), "start", &err), BD_OK);
+  turn(session, 0, "seed=1000");
+  uint64_t loose = now(session)->id;
+  for (int i = 0; i < BD_SEEN_MOST + 3; i++) {
+    char fields[32];
+    snprintf(fields, sizeof fields, "seed=%d", i + 2);
+    turn(session, 0, fields);
+  }
+  assert_int_equal(bd_session_seen_count(session), BD_SEEN_MOST + 1);
+  assert_int_equal(bd_session_seen_find(session, loose), -1);
+  int index = bd_session_seen_find(session, pinned);
+  assert_true(index >= 0);
+  assert_int_equal(bd_session_seen(session, index)->pin, 'A');
+  assert_string_equal(bd_session_seen(session, index)->name, "start");
+  bd_session_unpin(session, index);
+  assert_int_equal(bd_session_seen(session, index)->pin, 0);
+  bd_session_free(session);
+}
+
+static void adopting_is_one_step_and_leaves_locks(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(NULL);
+  settle(session);
+  uint64_t start = now(session)->id;
+  turn(session, 1, "bits=3");
+  turn(session, 2, "prune=0.5,method=kmeans");
+  uint64_t end = now(session)->id;
+  int held, layer = 2;
+  bd_dial locked = bd_session_layer(session, layer)->dial;
+  locked.locked = true;
+  bd_session_edit(session, &layer, &locked, 1, "a lock");
+  assert_int_equal(bd_session_adopt(session, bd_session_seen_find(session, start), &held), 1);
+  assert_int_equal(held, 1);
+  settle(session);
+  assert_int_equal(bd_session_layer(session, 1)->dial.setting.bits, 8);
+  assert_true(bd_session_layer(session, 2)->dial.setting.prune == 0.5);
+  assert_string_equal(bd_session_undo(session), "taking an earlier configuration");
+  settle(session);
+  assert_true(now(session)->id == end);
+  int changed = bd_session_adopt_bits(session, 4, &held);
+  assert_int_equal(changed, bd_session_count(session) - 1);
+  assert_int_equal(held, 1);
+  assert_string_equal(bd_session_undo(session), "4 bits everywhere");
+  bd_session_free(session);
+}
+
+static void write_some(const char *path) {
+  bd_session *session = open_session(NULL);
+  bd_error err;
+  settle(session);
+  turn(session, 1, "bits=2,granularity=channel");
+  turn(session, 3, "bits=5,init=optimal");
+  assert_int_equal(bd_session_save(session, path, &err), BD_OK);
+  bd_session_free(session);
+}
+
+static void a_config_is_taken_in_to_compare(void **unused) {
+  (void)unused;
+  char path[] = "/tmp/bitdial-seen-XXXXXX";
+  close(mkstemp(path));
+  write_some(path);
+  bd_session *session = open_session(NULL);
+  bd_error err;
+  uint64_t id;
+  if (bd_session_take_in(session, path, &id, &err) != BD_OK) fail_msg("%s", err.text);
+  settle(session);
+  const bd_seen *other = bd_session_seen(session, bd_session_seen_find(session, id));
+  assert_int_equal(other->pin, 'A');
+  assert_string_equal(other->name, strrchr(path, '/') + 1);
+  assert_int_equal(other->totals.missing, 0);
+  bd_totals there = other->totals;
+  assert_false(bd_session_dirty(session));
+  assert_int_equal(bd_session_load(session, path, &err), BD_OK);
+  settle(session);
+  assert_true(now(session)->id == id); // the same, computed by the session itself
+  assert_of_session(session, now(session));
+  assert_true(now(session)->totals.bytes == there.bytes);
+  assert_true(now(session)->totals.sqnr_db == there.sqnr_db);
+  assert_int_equal(bd_session_take_in(session, "/nowhere.json", &id, &err), BD_INVALID);
+  bd_session_free(session);
+  unlink(path);
+}
+
+static void pins_are_saved_with_the_config(void **unused) {
+  (void)unused;
+  char path[] = "/tmp/bitdial-seen-XXXXXX";
+  close(mkstemp(path));
+  bd_error err;
+  bd_session *session = open_session(path);
+  settle(session);
+  turn(session, 1, "bits=2,method=kmeans");
+  assert_int_equal(bd_session_pin(session, bd_session_seen_now(session), "two", &err), BD_OK);
+  bd_totals pinned = now(session)->totals;
+  turn(session, 1, "bits=7");
+  assert_int_equal(bd_session_save(session, NULL, &err), BD_OK);
+  bd_session_free(session);
+  session = open_session(path);
+  settle(session);
+  if (bd_session_load(session, path, &err) != BD_OK) fail_msg("%s", err.text);
+  settle(session);
+  int pins = 0;
+  for (int i = 0; i < bd_session_seen_count(session); i++) {
+    const bd_seen *seen = bd_session_seen(session, i);
+    if (!seen->pin) continue;
+    pins++;
+    assert_string_equal(seen->name, "two");
+    assert_true(seen->totals.bytes == pinned.bytes && seen->totals.sqnr_db == pinned.sqnr_db);
+    bd_session_unpin(session, i);
+  }
+  assert_int_equal(pins, 1);
+  assert_int_equal(bd_session_save(session, NULL, &err), BD_OK); // and without pins, none
+  bd_session_load(session, path, &err);
+  for (int i = 0; i < bd_session_seen_count(session); i++)
+    assert_int_equal(bd_session_seen(session, i)->pin, 0);
+  bd_session_free(session);
+  unlink(path);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_settled_state_is_seen_once),
+      cmocka_unit_test(the_oldest_give_way_pins_stay),
+      cmocka_unit_test(adopting_is_one_step_and_leaves_locks),
+      cmocka_unit_test(a_config_is_taken_in_to_compare),
+      cmocka_unit_test(pins_are_saved_with_the_config),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
