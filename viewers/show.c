@@ -81,6 +81,18 @@ static char *print_scaled(char out[BD_SHOW_SIZE], double count, double thousand,
   return out;
 }
 
+char *bd_show_kl(char out[BD_SHOW_SIZE], double kl) {
+  if (isnan(kl)) return strcpy(out, none);
+  snprintf(out, BD_SHOW_SIZE, kl < 9.9995 ? "%.3f" : "%.2f", kl);
+  return out;
+}
+
+char *bd_show_share(char out[BD_SHOW_SIZE], double share) {
+  if (isnan(share)) return strcpy(out, none);
+  snprintf(out, BD_SHOW_SIZE, "%.1f%%", 100 * share);
+  return out;
+}
+
 char *bd_show_bytes(char out[BD_SHOW_SIZE], double bytes) {
   return print_scaled(out, bytes, 1024, "BKMGTP");
 }

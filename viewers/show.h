@@ -18,6 +18,10 @@ char *bd_show_prune(char out[BD_SHOW_SIZE], double ratio);
 char *bd_show_optimum(char out[BD_SHOW_SIZE], const bd_result *result);
 // A ratio of at least 1 as a distance: "+<.01%", "+.02%", "+130%", "×20".
 char *bd_show_distance(char out[BD_SHOW_SIZE], double ratio);
+// "0.021", "–" where it is not known: a divergence in nats.
+char *bd_show_kl(char out[BD_SHOW_SIZE], double kl);
+// "93.9%", "–" where it is not known: a share of 1.
+char *bd_show_share(char out[BD_SHOW_SIZE], double share);
 // "208B", "20.3K", "1.2M": at most 5 columns, binary units.
 char *bd_show_bytes(char out[BD_SHOW_SIZE], double bytes);
 // "812", "20.3K", "1.2G": at most 5 columns, decimal units; "–" for what is not known.

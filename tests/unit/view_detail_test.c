@@ -429,6 +429,7 @@ static void test_panels_want_what_they_show(void **unused) {
                             : panel == CONVERGENCE ? BD_WANT_SPREAD
                             : panel == CHANNELS    ? BD_WANT_CHANNELS
                             : panel == SENSITIVITY ? BD_WANT_CURVES
+                            : panel == FRONTIER    ? BD_WANT_CURVES
                                                    : 0);
   }
   assert_int_equal(bd_view_at(ERROR)->wants(40, 26), 0);
