@@ -58,3 +58,13 @@ bd_verdict bd_onnx_check(const void *data, size_t size, char *message, size_t ro
   std::snprintf(message, room, "%s", text.c_str());
   return verdict;
 }
+
+void bd_onnx_newer(const void *data, size_t size, char *message, size_t room) {
+  message[0] = '\0';
+  try {
+    onnx::ModelProto model;
+    if (onnx::ParseProtoFromBytes(&model, static_cast<const char *>(data), size))
+      std::snprintf(message, room, "%s", beyond(model).c_str());
+  } catch (...) { // without memory for so little the next step says so
+  }
+}

@@ -17,6 +17,10 @@ typedef enum bd_verdict {
 // Judges an encoded ONNX model. message is always terminated, "" for GOOD. Any thread.
 bd_verdict bd_onnx_check(const void *data, size_t size, char *message, size_t room);
 
+// What this libonnx does not know of an encoded model's IR version and opsets, for a message; ""
+// where it knows them. The model may hold nothing else. Any thread.
+void bd_onnx_newer(const void *data, size_t size, char *message, size_t room);
+
 #ifdef __cplusplus
 }
 #endif

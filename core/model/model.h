@@ -140,4 +140,7 @@ bd_status bd_model_save(const bd_model *model, const bd_replacement *replacement
 // or opset than it knows). Slow: in a job.
 bd_status bd_model_check(const bd_model *model, bd_error *err);
 
+// Is the model's IR version or one of its opsets newer than libonnx knows? Then message says so.
+bool bd_model_newer(const bd_model *model, char *message, size_t room);
+
 #endif

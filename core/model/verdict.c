@@ -48,6 +48,21 @@ static bd_status report(const bd_model *model, bd_verdict verdict, char *message
                  message);
 }
 
+bool bd_model_newer(const bd_model *model, char *message, size_t room) {
+  message[0] = '\0';
+  bd_arena *arena = bd_arena_new();
+  Onnx__ModelProto versions = ONNX__MODEL_PROTO__INIT;
+  versions.has_ir_version = model->proto->has_ir_version;
+  versions.ir_version = model->proto->ir_version;
+  versions.n_opset_import = model->proto->n_opset_import;
+  versions.opset_import = model->proto->opset_import;
+  size_t size = onnx__model_proto__get_packed_size(&versions);
+  uint8_t *bytes = arena ? bd_arena_take(arena, size, 1) : NULL;
+  if (bytes) bd_onnx_newer(bytes, onnx__model_proto__pack(&versions, bytes), message, room);
+  bd_arena_free(arena);
+  return *message != '\0';
+}
+
 bd_status bd_model_check(const bd_model *model, bd_error *err) {
   bd_arena *arena = bd_arena_new();
   if (!arena) return bd_fail_memory(err, model->info.file);

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from tap import PROGRAM, SAMPLE, Skip, folder, main, refused, run, run_json
+from tap import PROGRAM, SAMPLE, TOP, Skip, folder, main, refused, run, run_json
 
 random = np.random.default_rng(9)
 GIB = 1 << 30
@@ -137,6 +137,26 @@ def test_models_of_tomorrow_go_on():
             model = onnx.ModelProto.FromString(open(out, "rb").read())
             assert (model.ir_version, model.opset_import[0].version) == (ir, opset)
             assert run("layers", path)[0] == 0 and run("report", path)[0] == 0
+
+
+def test_every_command_says_that_a_model_is_of_tomorrow():
+    with folder() as d:
+        path, out = os.path.join(d, "m.onnx"), os.path.join(d, "out")
+        data = ("--data", os.path.join(TOP, "samples/fashion_x.npy"), "--limit", "4")
+        still = (("layers",), ("quantize", "-o", out), ("report",), ("tune", "--target-bits", "4"),
+                 ("export", "--format", "fake", "-o", out))
+        runs = (("run", *data, "-o", out), ("eval", "--bits", "4", *data), ("sweep", *data, "--widths", "4", "-o", out))
+        # Operators of an opset that nobody has seen are not run, and that is said.
+        for says, ir, opset, commands in (("IR version 99 is newer", 99, 13, still + runs),
+                                          ("opset 99 is newer", 8, 99, still), ("", 8, 13, still + runs)):
+            model = onnx.load(SAMPLE)
+            model.ir_version, model.opset_import[0].version = ir, opset
+            onnx.save(model, path)
+            for name, *more in commands:
+                code, _, err = run(name, path, *more)
+                lines = [line for line in err.splitlines() if "newer" in line]
+                assert code == 0 and len(lines) == bool(says), (name, code, err)
+                assert not says or lines[0].startswith(f"bitdial: {path}: {says}"), err
 
 
 def test_every_type_and_field():

@@ -35,6 +35,8 @@ bd_status bd_options_varied(const bd_options *options, bd_varied *out, bd_error 
 bd_status bd_work_points(const bd_options *options, const bd_work *work, bd_points *points,
                          bd_error *err);
 
+// Says in one line on standard error where a model is newer than libonnx knows; bd_work_model does.
+void bd_warn_newer(const bd_model *model);
 // Names the refused layers on standard error, in one line: `what` before the names, `advice` after.
 void bd_warn_refused(const bd_work *work, const char *what, const char *advice);
 

@@ -23,7 +23,9 @@ static bd_status study(const bd_options *options, const bd_setting *settings, bd
 bd_status bd_work_model(const bd_options *options, bd_work *work, bd_error *err) {
   *work = (bd_work){0};
   bd_interrupt();
-  return bd_options_model(options, &work->model, err);
+  BD_TRY(bd_options_model(options, &work->model, err));
+  bd_warn_newer(work->model);
+  return BD_OK;
 }
 
 bd_status bd_work_study(const bd_options *options, bool quantize, bd_work *work, bd_error *err) {
@@ -72,6 +74,13 @@ bd_status bd_work_points(const bd_options *options, const bd_work *work, bd_poin
   bd_bar_end(&bar);
   bd_pool_free(pool);
   return status;
+}
+
+void bd_warn_newer(const bd_model *model) {
+  char newer[256], name[512];
+  if (bd_model_newer(model, newer, sizeof newer))
+    fprintf(stderr, "bitdial: %s: %s: goes on unchecked\n",
+            bd_text_escape(name, sizeof name, bd_model_about(model)->file), newer);
 }
 
 void bd_warn_refused(const bd_work *work, const char *what, const char *advice) {
