@@ -29,11 +29,13 @@ struct bd_rescue {
   bd_session *session;
   berth own, earlier;
   bd_dial *seen; // the dials at the last tick
+  bd_repair_plan seen_repair;
   int count;
   int64_t changed; // when they changed last; 0: what is written is what is seen
   bool writing;    // the thread below runs, or waits to be joined
   pthread_t writer;
   bd_dial *to_write; // the writer's while it runs
+  bd_repair_plan repair_to_write;
   atomic_bool written;
 };
 
@@ -104,17 +106,20 @@ static bool look(bd_rescue *rescue) {
     *seen = *now;
     changed = true;
   }
-  return changed;
+  const bd_repair_plan *repair = bd_session_repair(rescue->session);
+  if (bd_repair_plan_equal(repair, &rescue->seen_repair)) return changed;
+  return bd_repair_plan_put(&rescue->seen_repair, repair) || changed;
 }
 
-static void write_dials(bd_rescue *rescue, const bd_dial *dials) {
-  bd_config_write(rescue->own.path, bd_session_model(rescue->session), dials, NULL, NULL, NULL);
+static void write_dials(bd_rescue *rescue, const bd_dial *dials, const bd_repair_plan *repair) {
+  bd_config_write(rescue->own.path, bd_session_model(rescue->session), dials, repair, NULL, NULL,
+                  NULL);
 }
 
 // Hashing the weights takes a millisecond a megabyte: not on the thread that draws.
 static void *write_aside(void *arg) {
   bd_rescue *rescue = arg;
-  write_dials(rescue, rescue->to_write);
+  write_dials(rescue, rescue->to_write, &rescue->repair_to_write);
   atomic_store(&rescue->written, true);
   return NULL;
 }
@@ -131,6 +136,7 @@ static void start_writing(bd_rescue *rescue) {
     return;
   }
   memcpy(rescue->to_write, rescue->seen, (size_t)rescue->count * sizeof *rescue->seen);
+  bd_repair_plan_put(&rescue->repair_to_write, &rescue->seen_repair);
   atomic_store(&rescue->written, false);
   rescue->writing = pthread_create(&rescue->writer, NULL, write_aside, rescue) == 0;
 }
@@ -170,12 +176,14 @@ void bd_rescue_close(bd_rescue *rescue, bool ended) {
   wait_for_writer(rescue);
   if (rescue->own.path && ended && bd_session_dirty(rescue->session)) {
     look(rescue);
-    write_dials(rescue, rescue->seen);
+    write_dials(rescue, rescue->seen, &rescue->seen_repair);
   } else if (rescue->own.path) {
     unlink(rescue->own.path);
   }
   leave_slot(&rescue->own);
   leave_slot(&rescue->earlier);
+  bd_repair_plan_free(&rescue->seen_repair);
+  bd_repair_plan_free(&rescue->repair_to_write);
   free(rescue->seen);
   free(rescue->to_write);
   free(rescue);
@@ -192,12 +200,13 @@ void bd_rescue_forget(bd_rescue *rescue) {
   if (rescue->earlier.path) unlink(rescue->earlier.path);
 }
 
-static bd_status take(bd_rescue *rescue, bd_dial *dials, int *layers, bd_error *err) {
+static bd_status take(bd_rescue *rescue, bd_dial *dials, bd_error *err) {
   bd_session *session = rescue->session;
-  for (int i = 0; i < rescue->count; i++)
-    layers[i] = i;
-  BD_TRY(bd_config_read(rescue->earlier.path, bd_session_model(session), dials, NULL, err));
-  bd_session_edit(session, layers, dials, rescue->count, "rescued edits");
+  bd_repair_plan repair;
+  BD_TRY(
+      bd_config_read(rescue->earlier.path, bd_session_model(session), dials, &repair, NULL, err));
+  bd_session_edit_all(session, dials, &repair, "rescued edits");
+  bd_repair_plan_free(&repair);
   unlink(rescue->earlier.path);
   return BD_OK;
 }
@@ -206,10 +215,7 @@ bd_status bd_rescue_take(bd_rescue *rescue, bd_error *err) {
   if (!bd_rescue_waits(rescue))
     return bd_fail(err, BD_INVALID, "no edits of this model wait to be taken back");
   bd_dial *dials = calloc((size_t)rescue->count + 1, sizeof *dials);
-  int *layers = calloc((size_t)rescue->count + 1, sizeof *layers);
-  bd_status status =
-      dials && layers ? take(rescue, dials, layers, err) : bd_fail_memory(err, "the edits");
-  free(layers);
+  bd_status status = dials ? take(rescue, dials, err) : bd_fail_memory(err, "the edits");
   free(dials);
   return status;
 }

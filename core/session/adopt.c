@@ -100,15 +100,15 @@ static bd_status untie(cJSON *root, const bd_model *model, lists *said, bd_error
   return status;
 }
 
-bd_status bd_config_adopt(const char *path, const bd_model *model, bd_dial *dials, cJSON **kept,
-                          char **said, bd_error *err) {
+bd_status bd_config_adopt(const char *path, const bd_model *model, bd_dial *dials,
+                          bd_repair_plan *plan, cJSON **kept, char **said, bd_error *err) {
   lists all = {.taken = {.count = 0}};
   cJSON *root;
   *said = NULL;
   if (kept) *kept = NULL;
   BD_TRY(bd_json_read(path, &root, err));
   bd_status status = open_lists(&all) ? untie(root, model, &all, err) : bd_fail_memory(err, path);
-  if (status == BD_OK) status = bd_config_take(root, path, model, dials, err);
+  if (status == BD_OK) status = bd_config_take(root, path, model, dials, plan, err);
   bool news = all.differing.count || all.dropped.count || all.unlisted.count;
   *said = close_lists(&all, status == BD_OK && news);
   if (status == BD_OK && kept)

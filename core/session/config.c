@@ -156,23 +156,29 @@ static bd_status read_dials(const cJSON *root, const char *path, const bd_model 
 }
 
 bd_status bd_config_take(const cJSON *root, const char *path, const bd_model *model, bd_dial *dials,
-                         bd_error *err) {
+                         bd_repair_plan *plan, bd_error *err) {
+  bd_repair_plan repair = {.how = BD_RECOVER_NONE};
   size_t size = ((size_t)bd_model_layer_count(model) + 1) * sizeof *dials;
   bd_dial *read = malloc(size); // so that a refused config leaves dials as they were
   bd_status status = read ? read_head(root, path, err) : bd_fail_memory(err, path);
   if (status == BD_OK) status = match_model(model, path, root, err);
   if (status == BD_OK) status = read_dials(root, path, model, read, err);
+  if (status == BD_OK) status = bd_repair_plan_from_json(get(root, "recover"), path, &repair, err);
   if (status == BD_OK) memcpy(dials, read, size - sizeof *dials);
   free(read);
+  if (status == BD_OK && plan)
+    *plan = repair;
+  else
+    bd_repair_plan_free(&repair);
   return status;
 }
 
-bd_status bd_config_read(const char *path, const bd_model *model, bd_dial *dials, cJSON **kept,
-                         bd_error *err) {
+bd_status bd_config_read(const char *path, const bd_model *model, bd_dial *dials,
+                         bd_repair_plan *plan, cJSON **kept, bd_error *err) {
   if (kept) *kept = NULL;
   cJSON *root;
   BD_TRY(bd_json_read(path, &root, err));
-  bd_status status = bd_config_take(root, path, model, dials, err);
+  bd_status status = bd_config_take(root, path, model, dials, plan, err);
   if (status == BD_OK && kept)
     *kept = root;
   else
@@ -256,8 +262,17 @@ static bd_status put_head(cJSON *root, const bd_model *model, const bd_setting *
   return BD_OK;
 }
 
+// What is not known of the calibration data's other keys goes with them.
+static void put_repair(cJSON *root, const bd_repair_plan *plan) {
+  if (plan && plan->how != BD_RECOVER_NONE)
+    put(root, "recover", bd_repair_plan_json(plan));
+  else
+    cJSON_DeleteItemFromObjectCaseSensitive(root, "recover");
+}
+
 static bd_status build(cJSON *root, const bd_model *model, const bd_dial *dials,
-                       const bd_totals *totals, const cJSON *kept, bd_error *err) {
+                       const bd_repair_plan *plan, const bd_totals *totals, const cJSON *kept,
+                       bd_error *err) {
   bd_setting defaults = bd_setting_default();
   BD_TRY(put_head(root, model, &defaults, err));
   const cJSON *hint = get(kept, "layers") ? get(kept, "layers")->child : NULL;
@@ -269,6 +284,7 @@ static bd_status build(cJSON *root, const bd_model *model, const bd_dial *dials,
         add_layer(layers, model, i, &dials[i], &defaults, kept_layer(kept, &hint, tensor), err);
   }
   put(root, "layers", layers);
+  put_repair(root, plan);
   if (totals)
     put(root, "results", bd_totals_json(totals));
   else
@@ -279,12 +295,13 @@ static bd_status build(cJSON *root, const bd_model *model, const bd_dial *dials,
 }
 
 bd_status bd_config_write(const char *path, const bd_model *model, const bd_dial *dials,
-                          const bd_totals *totals, const cJSON *kept, bd_error *err) {
+                          const bd_repair_plan *plan, const bd_totals *totals, const cJSON *kept,
+                          bd_error *err) {
   if (bd_file_same(path, bd_model_about(model)->file))
     return bd_fail(err, BD_INVALID, "%s: is the model itself: choose another name", path);
   cJSON *root = kept ? cJSON_Duplicate(kept, 1) : cJSON_CreateObject();
   if (!root) return bd_fail_memory(err, path);
-  bd_status status = build(root, model, dials, totals, kept, err);
+  bd_status status = build(root, model, dials, plan, totals, kept, err);
   if (status == BD_OK) status = bd_json_write(path, root, err);
   cJSON_Delete(root);
   return status;

@@ -74,7 +74,9 @@ struct bd_session {
   int count;
   bd_layer_state *states; // what the outside sees
   bd_slot *slots;
+  bd_repair_plan repair;
   bd_dial *saved; // as last saved or loaded
+  bd_repair_plan saved_repair;
   char *config_path;
   cJSON *kept;      // the config as read: keys that are not ours
   bool owns_config; // config_path was read or written by this session

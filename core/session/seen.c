@@ -287,8 +287,9 @@ bd_status bd_session_take_in(bd_session *session, const char *path, uint64_t *id
   size_t room = (size_t)session->count + 1;
   bd_dial *dials = calloc(room, sizeof *dials);
   bd_setting *settings = calloc(room, sizeof *settings);
-  bd_status status = dials && settings ? bd_config_read(path, session->model, dials, NULL, err)
-                                       : bd_fail_memory(err, path);
+  bd_status status = dials && settings
+                         ? bd_config_read(path, session->model, dials, NULL, NULL, err)
+                         : bd_fail_memory(err, path);
   for (int i = 0; status == BD_OK && i < session->count; i++)
     settings[i] = dials[i].setting;
   if (status == BD_OK) status = bd_seen_add(session, settings, base_of(path), id, err);

@@ -112,6 +112,8 @@ void bd_session_free(bd_session *session) {
   bd_survey_free(session->survey);
   bd_survey_free(session->new_survey);
   bd_undo_free(session->undo);
+  bd_repair_plan_free(&session->repair);
+  bd_repair_plan_free(&session->saved_repair);
   bd_insight_free(session);
   bd_seen_free(session);
   cJSON_Delete(session->kept);
@@ -227,23 +229,68 @@ static void put_dial(bd_session *session, int layer, const bd_dial *dial) {
   bd_jobs_changed(session, layer, !bd_setting_equal(&old, &dial->setting));
 }
 
-int bd_session_edit(bd_session *session, const int *layers, const bd_dial *dials, int count,
-                    const char *what) {
+static void put_repair(bd_session *session, const bd_repair_plan *plan) {
+  bd_repair_plan_put(&session->repair, plan);
+  bd_live_changed(session);
+}
+
+// One step; plan NULL: it stays.
+static int edit(bd_session *session, const int *layers, const bd_dial *dials, int count,
+                const bd_repair_plan *plan, const char *what) {
   bd_change *changes = malloc(((size_t)count + 1) * sizeof *changes);
   if (!changes) return 0;
+  if (plan && bd_repair_plan_equal(plan, &session->repair)) plan = NULL;
   int used = 0;
   for (int i = 0; i < count; i++) {
     const bd_layer_state *state = &session->states[layers[i]];
     if (state->refused || same_dial(&state->dial, &dials[i])) continue;
     changes[used++] = (bd_change){layers[i], state->dial, dials[i]};
   }
+  int all = used + (plan != NULL);
   // An edit that could not be undone is not made.
-  if (used > 0 && !bd_undo_add(session->undo, changes, used, what)) used = 0;
+  if (all > 0 && !bd_undo_add(session->undo, changes, used, &session->repair, plan, what))
+    all = used = 0;
   for (int i = 0; i < used; i++)
     put_dial(session, changes[i].layer, &changes[i].after);
   free(changes);
+  if (all > used) put_repair(session, plan);
   bd_jobs_dispatch(session);
-  return used;
+  return all;
+}
+
+int bd_session_edit(bd_session *session, const int *layers, const bd_dial *dials, int count,
+                    const char *what) {
+  return edit(session, layers, dials, count, NULL, what);
+}
+
+static int *all_layers(const bd_session *session) {
+  int *layers = malloc(((size_t)session->count + 1) * sizeof *layers);
+  for (int i = 0; layers && i < session->count; i++)
+    layers[i] = i;
+  return layers;
+}
+
+int bd_session_edit_all(bd_session *session, const bd_dial *dials, const bd_repair_plan *plan,
+                        const char *what) {
+  int *layers = all_layers(session);
+  int changed = layers ? edit(session, layers, dials, session->count, plan, what) : 0;
+  free(layers);
+  return changed;
+}
+
+const bd_repair_plan *bd_session_repair(const bd_session *session) {
+  return &session->repair;
+}
+
+bool bd_session_set_repair(bd_session *session, const bd_repair_plan *plan, const char *what) {
+  return edit(session, NULL, NULL, 0, plan, what) > 0;
+}
+
+bd_status bd_session_start_repair(bd_session *session, const bd_repair_plan *plan, bd_error *err) {
+  if (bd_repair_plan_put(&session->repair, plan) &&
+      bd_repair_plan_put(&session->saved_repair, plan))
+    return BD_OK;
+  return bd_fail_memory(err, "the session");
 }
 
 const char *bd_session_undo(bd_session *session) {
@@ -251,6 +298,7 @@ const char *bd_session_undo(bd_session *session) {
   if (!step) return NULL;
   for (int i = step->count - 1; i >= 0; i--)
     put_dial(session, step->changes[i].layer, &step->changes[i].before);
+  if (step->repair) put_repair(session, &step->repair[0]);
   bd_jobs_dispatch(session);
   return step->what;
 }
@@ -260,6 +308,7 @@ const char *bd_session_redo(bd_session *session) {
   if (!step) return NULL;
   for (int i = 0; i < step->count; i++)
     put_dial(session, step->changes[i].layer, &step->changes[i].after);
+  if (step->repair) put_repair(session, &step->repair[1]);
   bd_jobs_dispatch(session);
   return step->what;
 }
@@ -269,12 +318,13 @@ const char *bd_session_redo(bd_session *session) {
 bool bd_session_dirty(const bd_session *session) {
   for (int i = 0; i < session->count; i++)
     if (!same_dial(&session->states[i].dial, &session->saved[i])) return true;
-  return false;
+  return !bd_repair_plan_equal(&session->repair, &session->saved_repair);
 }
 
 static void mark_saved(bd_session *session) {
   for (int i = 0; i < session->count; i++)
     session->saved[i] = session->states[i].dial;
+  bd_repair_plan_put(&session->saved_repair, &session->repair);
 }
 
 static void remember_path(bd_session *session, const char *path) {
@@ -297,8 +347,9 @@ bd_status bd_session_save(bd_session *session, const char *path, bd_error *err) 
   bd_totals totals = bd_session_totals(session);
   bool settled = totals.missing == 0 && totals.stale == 0;
   bd_pins_store(session);
-  bd_status status = bd_config_write(path ? path : session->config_path, session->model, dials,
-                                     settled ? &totals : NULL, session->kept, err);
+  bd_status status =
+      bd_config_write(path ? path : session->config_path, session->model, dials, &session->repair,
+                      settled ? &totals : NULL, session->kept, err);
   free(dials);
   if (status != BD_OK) return status;
   remember_path(session, path);
@@ -307,30 +358,22 @@ bd_status bd_session_save(bd_session *session, const char *path, bd_error *err) 
   return BD_OK;
 }
 
-static int *all_layers(const bd_session *session) {
-  int *layers = malloc(((size_t)session->count + 1) * sizeof *layers);
-  for (int i = 0; layers && i < session->count; i++)
-    layers[i] = i;
-  return layers;
-}
-
 // False where memory ran out on the way.
-static bool take_dials(bd_session *session, const int *layers, const bd_dial *dials) {
-  bd_session_edit(session, layers, dials, session->count, "load of a config");
+static bool take(bd_session *session, const bd_dial *dials, const bd_repair_plan *plan) {
+  bd_session_edit_all(session, dials, plan, "load of a config");
   for (int i = 0; i < session->count; i++)
     if (!session->states[i].refused && !same_dial(&session->states[i].dial, &dials[i]))
       return false;
-  return true;
+  return bd_repair_plan_equal(&session->repair, plan);
 }
 
 bd_status bd_session_load(bd_session *session, const char *path, bd_error *err) {
   bd_dial *dials = copy_dials(session);
-  int *layers = all_layers(session);
+  bd_repair_plan plan = {.how = BD_RECOVER_NONE};
   cJSON *kept = NULL;
-  bd_status status = dials && layers ? BD_OK : bd_fail_memory(err, "the config");
-  if (status == BD_OK) status = bd_config_read(path, session->model, dials, &kept, err);
-  if (status == BD_OK && !take_dials(session, layers, dials))
-    status = bd_fail_memory(err, "the config");
+  bd_status status = dials ? BD_OK : bd_fail_memory(err, "the config");
+  if (status == BD_OK) status = bd_config_read(path, session->model, dials, &plan, &kept, err);
+  if (status == BD_OK && !take(session, dials, &plan)) status = bd_fail_memory(err, "the config");
   if (status == BD_OK) {
     bd_session_keep(session, kept);
     remember_path(session, path);
@@ -338,8 +381,8 @@ bd_status bd_session_load(bd_session *session, const char *path, bd_error *err) 
   } else {
     cJSON_Delete(kept);
   }
+  bd_repair_plan_free(&plan);
   free(dials);
-  free(layers);
   return status;
 }
 

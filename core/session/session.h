@@ -5,6 +5,7 @@
 #ifndef BD_SESSION_SESSION_H
 #define BD_SESSION_SESSION_H
 
+#include "core/study/repair_plan.h"
 #include "core/study/study.h"
 #include "core/study/survey.h"
 
@@ -68,6 +69,15 @@ void bd_session_look_at(bd_session *session, int in_hand, int first, int last);
 // the user ("bits of 3 layers"). Returns how many layers changed; 0 makes no step.
 int bd_session_edit(bd_session *session, const int *layers, const bd_dial *dials, int count,
                     const char *what);
+// How the network is repaired, and on what: none at the start, until an edit or a load says more.
+const bd_repair_plan *bd_session_repair(const bd_session *session);
+// One undo step: the plan (copied) takes its place. False where it is the same, or without memory.
+bool bd_session_set_repair(bd_session *session, const bd_repair_plan *plan, const char *what);
+// What the first dials came with: no step, and not dirty. BD_FAILED: memory.
+bd_status bd_session_start_repair(bd_session *session, const bd_repair_plan *plan, bd_error *err);
+// Layers and plan together, as one step. Returns how many layers changed, and one for the plan.
+int bd_session_edit_all(bd_session *session, const bd_dial *dials, const bd_repair_plan *plan,
+                        const char *what);
 // The name of the step that was undone or redone, or NULL where there is none.
 const char *bd_session_undo(bd_session *session);
 const char *bd_session_redo(bd_session *session);

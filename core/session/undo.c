@@ -15,11 +15,18 @@ bd_undo *bd_undo_new(void) {
   return calloc(1, sizeof(bd_undo));
 }
 
+static void free_step(bd_step *step) {
+  free(step->what);
+  free(step->changes);
+  for (int i = 0; step->repair && i < 2; i++)
+    bd_repair_plan_free(&step->repair[i]);
+  free(step->repair);
+}
+
 static void free_steps(bd_undo *undo, int first, int end) {
   for (int i = first; i < end; i++) {
     undo->changes -= (size_t)undo->steps[i].count;
-    free(undo->steps[i].what);
-    free(undo->steps[i].changes);
+    free_step(&undo->steps[i]);
   }
 }
 
@@ -56,16 +63,25 @@ static bool make_room(bd_undo *undo) {
   return true;
 }
 
-bool bd_undo_add(bd_undo *undo, const bd_change *changes, int count, const char *what) {
+static bool fill_step(bd_step *step, const bd_change *changes, int count,
+                      const bd_repair_plan *before, const bd_repair_plan *after, const char *what) {
+  *step = (bd_step){strdup(what), malloc(((size_t)count + 1) * sizeof *changes), count, NULL};
+  if (after) step->repair = calloc(2, sizeof *step->repair);
+  if (!step->what || !step->changes || (after && !step->repair)) return false;
+  if (count) memcpy(step->changes, changes, (size_t)count * sizeof *changes);
+  return !after || (bd_repair_plan_copy(before, &step->repair[0], NULL) == BD_OK &&
+                    bd_repair_plan_copy(after, &step->repair[1], NULL) == BD_OK);
+}
+
+bool bd_undo_add(bd_undo *undo, const bd_change *changes, int count, const bd_repair_plan *before,
+                 const bd_repair_plan *after, const char *what) {
   forget_from(undo, undo->done);
   if (!make_room(undo)) return false;
-  bd_step step = {strdup(what), malloc((size_t)count * sizeof *changes), count};
-  if (!step.what || !step.changes) {
-    free(step.what);
-    free(step.changes);
+  bd_step step;
+  if (!fill_step(&step, changes, count, before, after, what)) {
+    free_step(&step);
     return false;
   }
-  memcpy(step.changes, changes, (size_t)count * sizeof *changes);
   undo->steps[undo->count++] = step;
   undo->changes += (size_t)count;
   if (undo->changes > BD_UNDO_CHANGES) forget_oldest(undo);

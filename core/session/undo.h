@@ -13,6 +13,7 @@ typedef struct bd_step {
   char *what;
   bd_change *changes;
   int count;
+  bd_repair_plan *repair; // how the network is repaired, before [0] and after [1]; NULL: as it was
 } bd_step;
 
 typedef struct bd_undo bd_undo;
@@ -23,8 +24,10 @@ enum { BD_UNDO_CHANGES = 1 << 19, BD_UNDO_STEPS = 100 };
 
 bd_undo *bd_undo_new(void); // NULL without memory
 void bd_undo_free(bd_undo *undo);
-// Adds a step (copied) and forgets what was undone. False without memory: the step is then lost.
-bool bd_undo_add(bd_undo *undo, const bd_change *changes, int count, const char *what);
+// Adds a step (copied) and forgets what was undone. before, after: of the repair, NULL where that
+// stays. False without memory: the step is then lost.
+bool bd_undo_add(bd_undo *undo, const bd_change *changes, int count, const bd_repair_plan *before,
+                 const bd_repair_plan *after, const char *what);
 // The step to take back or to do again, now behind or ahead; NULL where there is none.
 const bd_step *bd_undo_back(bd_undo *undo);
 const bd_step *bd_undo_forward(bd_undo *undo);

@@ -84,22 +84,90 @@ def test_unknown_keys_are_kept():
         assert after["layers"][1]["bits"] == 7 and after["layers"][0]["bits"] == 7
 
 
-def test_a_repair_that_is_not_made_is_said():
+DATA = os.path.join(os.path.dirname(SAMPLE), "fashion_x.npy")
+HARD = ["--method", "kmeans", "--bits", "3", "--prune", "0.5"]
+
+
+def repaired(d, model, *arguments):
+    """The bytes of the repaired model, and what was said."""
+    out = os.path.join(d, "out.onnx")
+    code, _, err = run("quantize", model, *arguments, "-o", out)
+    assert code == 0, err
+    return open(out, "rb").read(), err
+
+
+def test_a_repair_is_made_again_from_its_config():
     with folder() as d:
         model, path = copy_sample(d), os.path.join(d, "c.json")
-        out = os.path.join(d, "out.onnx")
-        code, _, err = run("tune", model, "--target-bits", "3", "-o", path)
+        shutil.copy(DATA, os.path.join(d, "calibration.npy"))
+        arguments = ["--limit", "300", *HARD, "--recover", "match"]
+        want, _ = repaired(d, model, "--data", DATA, *arguments)
+        plain, _ = repaired(d, model, *HARD)
+        code, _, err = run("tune", model, "--data", DATA, *arguments, "--widths", "3", "--target-bits", "3.5",
+                           "-o", path)
         assert code == 0, err
-        with open(path) as f:
-            config = json.load(f)
-        for repair, said in ((None, False), ({"how": "none"}, False), ({"how": "match"}, True)):
-            if repair:
-                config["recover"] = repair
-            with open(path, "w") as f:
-                json.dump(config, f)
-            for command in (["export", model, "--format", "fake", "-o", out], ["quantize", model]):
-                code, _, err = run(*command, "--config", path)
-                assert code == 0 and ("repair" in err) == said, (command, repair, err)
+        config = json.load(open(path))
+        calibration = config["recover"]["calibration"]
+        assert config["recover"]["how"] == "match" and calibration["file"] == DATA, calibration
+        assert (calibration["first"], calibration["samples"]) == (150, 150), calibration
+        got, err = repaired(d, model, "--config", path)
+        assert got == want and "calibrated on 150 samples" in err, err
+        calibration["file"] = "calibration.npy"  # beside the config
+        json.dump(config, open(path, "w"))
+        assert repaired(d, model, "--config", path)[0] == want
+        assert repaired(d, model, "--config", path, "--recover", "none")[0] == plain
+        other, _ = repaired(d, model, "--config", path, "--recover", "reconstruct")
+        assert other not in (want, plain)
+        more, _ = repaired(d, model, "--config", path, "--calibration", DATA)
+        assert more not in (want, plain, other)
+        scored = run_json("eval", model, "--config", path, "--data", os.path.join(d, "calibration.npy"),
+                          "--limit", 300, "--json")
+        assert scored["recover"] == "match" and scored["samples"] == 300
+        calibration["file"] = DATA
+        json.dump(config, open(path, "w"))
+        scored = run_json("eval", model, "--config", path, "--data", DATA, "--limit", 300, "--json")
+        assert scored["samples"] == 150, "what was calibrated on was scored"
+
+
+def test_other_calibration_data_are_refused():
+    with folder() as d:
+        model, path, data = copy_sample(d), os.path.join(d, "c.json"), os.path.join(d, "x.npy")
+        x = np.load(DATA)[:40]
+        np.save(data, x)
+        code, _, err = run("tune", model, "--data", data, *HARD, "--recover", "match", "--normalize", "unit",
+                           "--widths", "3", "--target-bits", "3.5", "-o", path)
+        assert code == 0, err
+        config = json.load(open(path))
+        calibration = config["recover"]["calibration"]
+        assert abs(calibration["scale_input"] - 1 / 255) < 1e-15 and calibration["samples"] == 20
+        x[0, 0, 0, 0] += 1  # is not among the samples that were calibrated on
+        np.save(data, x)
+        assert run("quantize", model, "--config", path)[0] == 0
+        x[30, 0, 0, 0] += 1
+        np.save(data, x)
+        refused(2, "quantize", model, "--config", path, says=("other samples", "--calibration"))
+        np.save(data, x[:25])
+        refused(2, "quantize", model, "--config", path, says=("25 samples", "--calibration"))
+        os.unlink(data)
+        refused(2, "quantize", model, "--config", path, says=("x.npy", "--calibration"))
+        for bad in ({"how": "most"}, {"how": "match", "calibration": {"file": data, "first": -1}},
+                    {"how": "match", "calibration": {"mean": "x"}}, {"how": 3},
+                    {"how": "match", "calibration": {"scale_input": 0}}):
+            config["recover"] = bad
+            json.dump(config, open(path, "w"))
+            refused(2, "quantize", model, "--config", path, says=("recover",))
+
+
+def test_the_explorer_keeps_the_repair():
+    with folder() as d:
+        model, path = copy_sample(d), os.path.join(d, "c.json")
+        code, _, err = run("tune", model, "--data", DATA, *HARD, "--recover", "match", "--limit", "40",
+                           "--widths", "3", "--target-bits", "3.5", "-o", path)
+        assert code == 0, err
+        before = json.load(open(path))["recover"]
+        explore(model, ["-", ":wait", ":w"], d, "--config", path)
+        after = json.load(open(path))
+        assert after["recover"] == before and after["layers"][0]["bits"] == 2
 
 
 def test_another_model_is_refused_with_the_tensors_that_differ():

@@ -201,7 +201,7 @@ static void undo_holds_the_newest_of_very_many(void **unused) {
   bd_change change = {0};
   for (int i = 0; i < TIMES; i++) {
     change.layer = i;
-    assert_true(bd_undo_add(undo, &change, 1, "turn"));
+    assert_true(bd_undo_add(undo, &change, 1, NULL, NULL, "turn"));
   }
   int back = 0;
   for (const bd_step *step; (step = bd_undo_back(undo)); back++)
@@ -221,7 +221,7 @@ static void undo_holds_large_steps(void **unused) {
   int back = 0;
   for (int i = 0; i < TIMES; i++) {
     changes[LARGE - 1].layer = i;
-    assert_true(bd_undo_add(undo, changes, LARGE, "bulk"));
+    assert_true(bd_undo_add(undo, changes, LARGE, NULL, NULL, "bulk"));
   }
   for (const bd_step *step; (step = bd_undo_back(undo)); back++)
     assert_int_equal(step->changes[LARGE - 1].layer, TIMES - 1 - back);
@@ -333,6 +333,49 @@ static void many_layers_all_get_done(void **unused) {
   bd_arena_free(arena);
 }
 
+static void assert_repair(const bd_session *session, bd_recovery how, const char *file) {
+  const bd_repair_plan *plan = bd_session_repair(session);
+  assert_int_equal(plan->how, how);
+  if (file)
+    assert_string_equal(plan->calibration.file, file);
+  else
+    assert_null(plan->calibration.file);
+}
+
+static void repair_is_undone_and_saved(void **unused) {
+  (void)unused;
+  bd_error err;
+  const char *path = "build/session-repair.json";
+  bd_session *session = open_session(1);
+  char file[] = "x.npy";
+  bd_repair_plan plan = {BD_RECOVER_MATCH, {.file = file, .first = 8, .samples = 4}};
+  plan.calibration.transform = bd_transform_none();
+  assert_repair(session, BD_RECOVER_NONE, NULL);
+  assert_true(bd_session_set_repair(session, &plan, "repair"));
+  assert_false(bd_session_set_repair(session, &plan, "repair"));
+  turn(session, 0, BD_FIELD_BITS, -1);
+  assert_true(bd_session_dirty(session));
+  assert_int_equal(bd_session_save(session, path, &err), BD_OK);
+  assert_false(bd_session_dirty(session));
+  assert_string_equal(bd_session_undo(session), "a turn");
+  assert_string_equal(bd_session_undo(session), "repair");
+  assert_repair(session, BD_RECOVER_NONE, NULL);
+  assert_true(bd_session_dirty(session));
+  assert_string_equal(bd_session_redo(session), "repair");
+  assert_repair(session, BD_RECOVER_MATCH, "x.npy");
+  plan.how = BD_RECOVER_RECONSTRUCT;
+  assert_true(bd_session_set_repair(session, &plan, "another"));
+  assert_int_equal(bd_session_load(session, path, &err), BD_OK);
+  assert_repair(session, BD_RECOVER_MATCH, "x.npy");
+  assert_int_equal(bd_session_repair(session)->calibration.first, 8);
+  assert_int_equal(bd_session_layer(session, 0)->dial.setting.bits, 7);
+  assert_false(bd_session_dirty(session));
+  assert_string_equal(bd_session_undo(session), "load of a config");
+  assert_repair(session, BD_RECOVER_RECONSTRUCT, "x.npy");
+  bd_session_free(session);
+  remove(path);
+}
+
 static void leaving_while_jobs_run(void **unused) {
   (void)unused;
   for (int i = 0; i < 20; i++) {
@@ -384,6 +427,7 @@ int main(void) {
       cmocka_unit_test(the_layer_in_hand_comes_first),
       cmocka_unit_test(insight_is_of_the_layer_in_hand),
       cmocka_unit_test(many_layers_all_get_done),
+      cmocka_unit_test(repair_is_undone_and_saved),
       cmocka_unit_test(leaving_while_jobs_run),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

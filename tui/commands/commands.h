@@ -20,6 +20,7 @@ bd_status bd_command_export(const bd_options *options, bd_error *err);
 // Opens the model and indexes or quantizes every layer, with progress; interrupted: BD_CANCELLED.
 typedef struct bd_work {
   bd_model *model;
+  bd_given given; // one dial a layer, and how to repair
   bd_layer_study *studies;
   bd_repair *repair; // NULL: quantized as it is
 } bd_work;
@@ -27,6 +28,8 @@ bd_status bd_work_open(const bd_options *options, bool quantize, bd_work *work, 
 // The same in two parts, for what else can fail in between: nothing is open where the first fails.
 bd_status bd_work_model(const bd_options *options, bd_work *work, bd_error *err);
 bd_status bd_work_study(const bd_options *options, bool quantize, bd_work *work, bd_error *err);
+// One setting a layer, as given; the caller frees them; NULL without memory.
+bd_setting *bd_work_settings(const bd_work *work);
 void bd_work_close(bd_work *work);
 
 // The axes that --widths and --prunes name.
@@ -39,6 +42,9 @@ bd_status bd_work_points(const bd_options *options, const bd_work *work, bd_poin
 void bd_warn_newer(const bd_model *model);
 // Names the refused layers on standard error, in one line: `what` before the names, `advice` after.
 void bd_warn_refused(const bd_work *work, const char *what, const char *advice);
+
+// Says that the repair which a config names is not made here.
+void bd_warn_unrepaired(const bd_options *options, const bd_repair_plan *plan);
 
 // Standard output was written, or why not (a full disk behind `>`).
 bd_status bd_flush_output(bd_error *err);

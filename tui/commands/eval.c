@@ -154,7 +154,7 @@ static bd_status print_with_layers(const bd_options *options, const bd_network *
     memset(errors.sums, 0, count * sizeof *errors.sums);
     status = BD_OK;
   }
-  if (status == BD_OK) status = print_json(result, &errors, options->recover, seconds, err);
+  if (status == BD_OK) status = print_json(result, &errors, work->given.plan.how, seconds, err);
   free(errors.sums);
   return status;
 }
@@ -184,7 +184,7 @@ static bd_status eval_model(const bd_options *options, bd_work *work, bd_error *
   bd_network network;
   bd_swap *swap = NULL;
   int64_t *labels = NULL;
-  BD_TRY(bd_network_open(options, work->model, NULL, &network, err));
+  BD_TRY(bd_network_open(options, work->model, &work->given.plan, NULL, &network, err));
   bd_status status = bd_data_labels(network.data, options->labels, &labels, err);
   if (status == BD_OK) status = bd_work_study(options, true, work, err);
   if (status == BD_OK) status = bd_network_recover(options, &network, work, err);

@@ -15,7 +15,7 @@ static bd_status open_sample_data(const bd_options *options, const bd_model *mod
   BD_TRY(bd_options_sample("fashion_y.npy", classes, sizeof classes, err));
   bd_options with = *options;
   with.data = data;
-  BD_TRY(bd_network_open(&with, model, cancel, network, err));
+  BD_TRY(bd_network_open(&with, model, NULL, cancel, network, err));
   return bd_data_labels(network->data, classes, labels, err);
 }
 
@@ -23,7 +23,7 @@ static bd_status open_data(const bd_options *options, const bd_model *model,
                            const bd_cancel *cancel, bd_network *network, int64_t **labels,
                            bd_error *err) {
   if (!options->data) return open_sample_data(options, model, cancel, network, labels, err);
-  BD_TRY(bd_network_open(options, model, cancel, network, err));
+  BD_TRY(bd_network_open(options, model, NULL, cancel, network, err));
   return bd_data_labels(network->data, options->labels, labels, err);
 }
 

@@ -117,6 +117,7 @@ bd_status bd_command_export(const bd_options *options, bd_error *err) {
     return bd_fail(err, BD_INVALID, "export: needs a place for it: give -o PATH");
   BD_TRY(bd_format_find(options->format, options->format_version, &format, &version, err));
   BD_TRY(bd_work_open(options, true, &work, err));
+  bd_warn_unrepaired(options, &work.given.plan);
   bd_status status = export_work(options, format, version, &work, err);
   if (status == BD_OK) bd_warn_refused(&work, "left as they are: ", ": `bitdial layers` says why");
   bd_work_close(&work);

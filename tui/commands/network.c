@@ -1,6 +1,7 @@
 #include "tui/commands/network.h"
 
 #include "core/base/clock.h"
+#include "core/base/file.h"
 #include "tui/commands/progress.h"
 
 #include <errno.h>
@@ -97,10 +98,42 @@ static bd_status open_data(const bd_options *options, const bd_model *model, bd_
 
 static bd_status open_calibration(const bd_options *options, const bd_model *model, bd_network *out,
                                   bd_error *err) {
-  bd_transform transform;
-  BD_TRY(read_transform(options, &transform, err));
-  return open_samples(model, options->calibration, BD_CALIBRATION_MOST, &transform,
+  BD_TRY(read_transform(options, &out->transform, err));
+  out->calibration_file = options->calibration;
+  return open_samples(model, options->calibration, BD_CALIBRATION_MOST, &out->transform,
                       &out->calibration, err);
+}
+
+// What calibration takes is not scored: the samples before it are, or those after it.
+static bd_status score_rest(bd_network *out, int64_t first, int64_t taken, bd_error *err) {
+  int64_t all = bd_data_samples(out->whole), batch = bd_data_batch(out->whole);
+  int64_t after = (first + taken + batch - 1) / batch * batch;
+  int64_t from = first > 0 ? 0 : after, until = first > 0 && first < all ? first : all;
+  if (from >= until)
+    return bd_fail(err, BD_INVALID,
+                   "--recover: all samples of the data were calibrated on: give others to --data, "
+                   "or --calibration PATH");
+  bd_data_free(out->data);
+  out->data = NULL;
+  return bd_data_part(out->whole, from, until - from, &out->data, err);
+}
+
+// `run` gives the outputs of every sample.
+static bool scores(const bd_options *options, const bd_network *network) {
+  return network->whole && options->command->run != bd_command_run;
+}
+
+// The samples that the config names.
+static bd_status open_named(const bd_options *options, const bd_model *model,
+                            const bd_calibration *named, bd_network *out, bd_error *err) {
+  BD_TRY(bd_calibration_open(named, options->config, model, options->threads, bd_interrupt(),
+                             &out->calibration_whole, &out->calibration, err));
+  out->calibration_file = named->file;
+  out->first = named->first;
+  out->transform = named->transform;
+  bool same = options->data && bd_file_same(options->data, named->file);
+  if (!same || !scores(options, out)) return BD_OK;
+  return score_rest(out, named->first, bd_data_samples(out->calibration), err);
 }
 
 // The end of the data: BD_CALIBRATION samples, or half of them where they are few; whole batches.
@@ -113,41 +146,61 @@ static bd_status split_data(const bd_options *options, bd_network *out, bd_error
                    "--recover: %s has too few samples to calibrate and score on: "
                    "give --calibration PATH",
                    options->data ? options->data : "the data");
+  out->calibration_file = options->data;
+  out->first = first;
+  BD_TRY(read_transform(options, &out->transform, err));
   BD_TRY(bd_data_part(out->whole, first, samples - first, &out->calibration, err));
-  if (options->command->run != bd_command_eval) return BD_OK;
-  bd_data_free(out->data);
-  out->data = NULL;
-  return bd_data_part(out->whole, 0, first, &out->data, err);
+  return scores(options, out) ? score_rest(out, first, samples - first, err) : BD_OK;
 }
 
-static bd_status open_both(const bd_options *options, const bd_model *model, bd_network *out,
-                           bd_error *err) {
-  bool needed = options->recover != BD_RECOVER_NONE;
-  bool calibrates = needed && options->calibration;
-  if (options->calibration && !needed)
-    return bd_fail(err, BD_INVALID, "--calibration: is for --recover match or reconstruct");
-  bool scores = options->command->run != bd_command_quantize;
-  if (scores || options->data || !calibrates) {
+// Does the command run the network on data, whether or not it repairs?
+static bool runs_network(const bd_options *options) {
+  return options->command->run != bd_command_quantize && options->command->run != bd_command_export;
+}
+
+static bd_status open_both(const bd_options *options, const bd_model *model,
+                           const bd_repair_plan *plan, bd_network *out, bd_error *err) {
+  bool repairs = plan && plan->how != BD_RECOVER_NONE;
+  bool named = repairs && !options->calibration && plan->calibration.file;
+  bool own = repairs && (options->calibration || named); // calibration has data of its own
+  if (options->data || !own ||
+      (runs_network(options) && options->command->run != bd_command_tune)) {
     BD_TRY(open_data(options, model, &out->whole, err));
     BD_TRY(bd_data_part(out->whole, 0, bd_data_samples(out->whole), &out->data, err));
   }
-  if (calibrates) return open_calibration(options, model, out, err);
-  return needed ? split_data(options, out, err) : BD_OK;
+  if (!repairs) return BD_OK;
+  if (named) return open_named(options, model, &plan->calibration, out, err);
+  return options->calibration ? open_calibration(options, model, out, err)
+                              : split_data(options, out, err);
 }
 
-bd_status bd_network_data(const bd_options *options, const bd_model *model, bd_network *out,
-                          bd_error *err) {
+bd_status bd_network_data(const bd_options *options, const bd_model *model,
+                          const bd_repair_plan *plan, bd_network *out, bd_error *err) {
   *out = (bd_network){0};
-  bd_status status = open_both(options, model, out, err);
+  bd_status status = open_both(options, model, plan, out, err);
   if (status != BD_OK) bd_network_close(out);
   return status;
 }
 
-bd_status bd_network_open(const bd_options *options, const bd_model *model, const bd_cancel *cancel,
-                          bd_network *out, bd_error *err) {
+bd_status bd_network_describe(const bd_options *options, const bd_network *network,
+                              bd_repair_plan *plan, bd_error *err) {
+  if (plan->how == BD_RECOVER_NONE || !network->calibration_file) return BD_OK;
+  bd_calibration fresh;
+  BD_TRY(bd_calibration_of(network->calibration_file, network->first, &network->transform,
+                           network->calibration, options->threads, bd_interrupt(), &fresh, err));
+  free(plan->calibration.file);
+  plan->calibration = fresh;
+  return BD_OK;
+}
+
+// --- the network ---------------------------------------------------------------------------------
+
+bd_status bd_network_open(const bd_options *options, const bd_model *model,
+                          const bd_repair_plan *plan, const bd_cancel *cancel, bd_network *out,
+                          bd_error *err) {
   *out = (bd_network){0};
   BD_TRY(bd_engine_supports(model, err));
-  BD_TRY(bd_network_data(options, model, out, err));
+  BD_TRY(bd_network_data(options, model, plan, out, err));
   bd_engine_options wanted = {.memory = options->memory, .cancel = cancel};
   double start = bd_seconds();
   bd_status status =
@@ -164,9 +217,9 @@ static bd_status add_sweep(const bd_options *options, const bd_model *model, bd_
   return bd_engine_compile(model, bd_data_inputs(out->data), &apart, &out->apart, err);
 }
 
-bd_status bd_network_open_sweep(const bd_options *options, const bd_model *model, bd_network *out,
-                                bd_error *err) {
-  BD_TRY(bd_network_open(options, model, NULL, out, err));
+bd_status bd_network_open_sweep(const bd_options *options, const bd_model *model,
+                                const bd_repair_plan *plan, bd_network *out, bd_error *err) {
+  BD_TRY(bd_network_open(options, model, plan, NULL, out, err));
   bd_status status = add_sweep(options, model, out, err);
   if (status != BD_OK) bd_network_close(out);
   return status;
@@ -178,6 +231,7 @@ void bd_network_close(bd_network *network) {
   bd_engine_free(network->engine);
   bd_data_free(network->data);
   bd_data_free(network->calibration);
+  bd_data_free(network->calibration_whole);
   bd_data_free(network->whole);
   *network = (bd_network){0};
 }

@@ -10,6 +10,11 @@ typedef struct bd_network {
   bd_data *whole;       // as the command line names it
   bd_data *data;        // what is scored: all, or what calibration leaves
   bd_data *calibration; // for --recover, or NULL
+  // Where that is from: its first sample there, and how it was made ready.
+  bd_data *calibration_whole;   // NULL: not of a config's own
+  const char *calibration_file; // NULL: none, or no path of samples
+  int64_t first;
+  bd_transform transform;
   bd_engine *engine;
   double compile_seconds;
   // of bd_network_open_sweep alone
@@ -17,13 +22,15 @@ typedef struct bd_network {
   int64_t *labels;
 } bd_network;
 
-// Opens the data that the command line names and compiles the model for them; bd_network_data stops
-// before compiling, and data may be missing where only --calibration is needed.
-bd_status bd_network_open(const bd_options *options, const bd_model *model, const bd_cancel *cancel,
-                          bd_network *out, bd_error *err);
+// Opens the data that the command line names, and those that the plan (NULL: no repair; it outlives
+// the network) calibrates on, and compiles the model for them; bd_network_data stops before
+// compiling, and data may be missing where only calibration is needed.
+bd_status bd_network_open(const bd_options *options, const bd_model *model,
+                          const bd_repair_plan *plan, const bd_cancel *cancel, bd_network *out,
+                          bd_error *err);
 // The same with labels, where there are some, and compiled for the layers' own outputs too.
-bd_status bd_network_open_sweep(const bd_options *options, const bd_model *model, bd_network *out,
-                                bd_error *err);
+bd_status bd_network_open_sweep(const bd_options *options, const bd_model *model,
+                                const bd_repair_plan *plan, bd_network *out, bd_error *err);
 void bd_network_close(bd_network *network);
 
 // A sweep of the points on that network, with a bar; bytes for activations by --memory.
@@ -33,8 +40,16 @@ bd_status bd_network_sweep(const bd_options *options, const bd_network *network,
 bd_sweep_parts bd_network_parts(const bd_network *network, const bd_work *work,
                                 const bd_points *points);
 
-bd_status bd_network_data(const bd_options *options, const bd_model *model, bd_network *out,
-                          bd_error *err);
+bd_status bd_network_data(const bd_options *options, const bd_model *model,
+                          const bd_repair_plan *plan, bd_network *out, bd_error *err);
+// Puts the samples that are calibrated on into the plan, for a config to name them.
+bd_status bd_network_describe(const bd_options *options, const bd_network *network,
+                              bd_repair_plan *plan, bd_error *err);
+// Repairs these studies on the network's calibration data, by the plan that was given, and says
+// nothing; *out stays NULL where that is none.
+bd_status bd_network_repair(const bd_options *options, const bd_network *network,
+                            const bd_work *work, const bd_layer_study *studies, bd_repair **out,
+                            bd_error *err);
 // --recover: repairs what was studied on the network's calibration data, and says on standard error
 // what came of it.
 bd_status bd_network_recover(const bd_options *options, const bd_network *network, bd_work *work,

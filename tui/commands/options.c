@@ -28,7 +28,7 @@ enum {
 };
 enum {
   RUNS = RUN | EVAL,                                // those that run the network and are done
-  REPAIRS = RUNS | QUANTIZE,                        // those that can repair what they quantized
+  REPAIRS = RUNS | QUANTIZE | TUNE,                 // those that can repair what they quantized
   FEEDS = RUNS | EXPLORE | SWEEP | TUNE | QUANTIZE, // those that take data
   SETTINGS = EXPLORE | QUANTIZE | REPORT | RUNS | TUNE | SWEEP | EXPORT,
   EVERYWHERE = SETTINGS | LAYERS | MERGE,
@@ -280,6 +280,7 @@ static bd_status read_recovery(bd_options *options, const char *text, bd_error *
   if (found < 0)
     return bd_fail(err, BD_INVALID, "--recover %s: takes none, match or reconstruct", text);
   options->recover = (bd_recovery)found;
+  options->repairs = true;
   return BD_OK;
 }
 

@@ -32,9 +32,10 @@ struct bd_options {
   const char *data, *labels, *scale_input, *mean, *std, *normalize;
   const char **inputs; // NAME=FILE
   int input_count;
-  int64_t limit; // samples; 0: all
-  size_t memory; // bytes; 0: not said
-  bd_recovery recover;
+  int64_t limit;           // samples; 0: all
+  size_t memory;           // bytes; 0: not said
+  bool repairs;            // --recover was given
+  bd_recovery recover;     // what it said
   const char *calibration; // NULL: the end of the data
   // Where the bits go.
   const char *widths, *prunes, *sensitivity, *objective;
@@ -54,15 +55,16 @@ void bd_options_free(bd_options *options);
 // Prints what --help says for one command, or for all.
 void bd_options_help(const bd_subcommand *command);
 
-// One dial a layer, from --config, the setting options and --layer, in that order. Also where the
-// model has no layers; the caller frees *dials.
-// *kept gets the config as read (NULL where none was named; the caller deletes it); kept may be
-// NULL.
-bd_status bd_options_dials(const bd_options *options, const bd_model *model, bd_dial **dials,
-                           cJSON **kept, bd_error *err);
-// The same, settings alone.
-bd_status bd_options_settings(const bd_options *options, const bd_model *model,
-                              bd_setting **settings, bd_error *err);
+// What is set for every layer and for the network: from --config, then the setting options, then
+// --layer; --recover wins over the config's.
+typedef struct bd_given {
+  bd_dial *dials;      // one a layer
+  bd_repair_plan plan; // calibration: that of the config, where --calibration says nothing
+  cJSON *kept;         // the config as read; NULL where none was named
+} bd_given;
+bd_status bd_options_given(const bd_options *options, const bd_model *model, bd_given *out,
+                           bd_error *err);
+void bd_given_free(bd_given *given);
 
 // A file of the sample beside the program ("fashion.onnx"). BD_INVALID where it is not there.
 bd_status bd_options_sample(const char *file, char *out, size_t size, bd_error *err);

@@ -30,11 +30,11 @@ static void say(const bd_options *options, const bd_network *network, const bd_w
   const bd_repair *repair = work->repair;
   int64_t given = bd_data_samples(network->calibration);
   bool scored = network->data && bd_data_samples(network->data) == bd_data_samples(network->whole);
+  bool last = !options->calibration && !network->calibration_whole;
   fprintf(stderr, "bitdial: %s: calibrated on %s%lld samples of %s%s: divergence %.4g -> %.4g\n",
-          bd_recoveries[repair->how].name, options->calibration ? "" : "the last ",
-          (long long)repair->samples, options->calibration ? options->calibration : options->data,
-          options->calibration || scored || !network->data ? "" : ", which are not scored",
-          repair->before, repair->after);
+          bd_recoveries[repair->how].name, last ? "the last " : "", (long long)repair->samples,
+          network->calibration_file ? network->calibration_file : "the data",
+          scored || !network->data ? "" : ", which are not scored", repair->before, repair->after);
   if (repair->samples < given)
     fprintf(stderr, "bitdial: memory has room for %lld of %lld calibration samples\n",
             (long long)repair->samples, (long long)given);
@@ -46,14 +46,22 @@ static void say(const bd_options *options, const bd_network *network, const bd_w
               bd_model_layer(work->model, i)->tensor);
 }
 
-bd_status bd_network_recover(const bd_options *options, const bd_network *network, bd_work *work,
-                             bd_error *err) {
-  if (options->recover == BD_RECOVER_NONE) return BD_OK;
+bd_status bd_network_repair(const bd_options *options, const bd_network *network,
+                            const bd_work *work, const bd_layer_study *studies, bd_repair **out,
+                            bd_error *err) {
+  bd_recovery how = work->given.plan.how;
+  if (how == BD_RECOVER_NONE) return BD_OK;
   bd_recover_options wanted = {.threads = options->threads, .memory = options->memory / 2};
   bd_bar bar = bd_bar_start("layers repaired");
-  bd_status status = bd_recover(work->model, work->studies, network->calibration, options->recover,
-                                &wanted, bd_interrupt(), bd_bar_show, &bar, &work->repair, err);
+  bd_status status = bd_recover(work->model, studies, network->calibration, how, &wanted,
+                                bd_interrupt(), bd_bar_show, &bar, out, err);
   bd_bar_end(&bar);
-  if (status == BD_OK) say(options, network, work);
   return status;
+}
+
+bd_status bd_network_recover(const bd_options *options, const bd_network *network, bd_work *work,
+                             bd_error *err) {
+  BD_TRY(bd_network_repair(options, network, work, work->studies, &work->repair, err));
+  if (work->repair) say(options, network, work);
+  return BD_OK;
 }

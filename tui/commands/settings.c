@@ -1,7 +1,6 @@
 // From the command line to one dial a layer.
 #include "tui/commands/commands.h"
 
-#include "core/base/json.h"
 #include "core/study/importance.h"
 
 #include <fnmatch.h>
@@ -78,86 +77,58 @@ static bd_status apply_layer(const bd_options *options, const char *text, const 
 }
 
 // --force-match: what was taken and what was dropped stands on standard error.
-static bd_status adopt(const bd_options *options, const bd_model *model, bd_dial *dials,
-                       cJSON **kept, bd_error *err) {
+static bd_status adopt(const bd_options *options, const bd_model *model, bd_given *given,
+                       bd_error *err) {
   char *said;
   if (!options->config)
     return bd_fail(err, BD_INVALID, "--force-match: needs a config: give --config FILE");
-  BD_TRY(bd_config_adopt(options->config, model, dials, kept, &said, err));
+  BD_TRY(bd_config_adopt(options->config, model, given->dials, &given->plan, &given->kept, &said,
+                         err));
   for (char *rest = said, *line; (line = strsep(&rest, "\n")) && *line;)
     fprintf(stderr, "bitdial: %s: %s\n", options->config, line);
   free(said);
   return BD_OK;
 }
 
-// A repair is made from data, which only --recover brings: a config that names one is taken
-// without.
-static void warn_of_repair(const bd_options *options, const cJSON *config) {
-  const cJSON *repair = cJSON_GetObjectItemCaseSensitive(config, "recover");
-  if (!repair ||
-      strcmp(bd_json_string(repair, "how", ""), bd_recoveries[BD_RECOVER_NONE].name) == 0)
-    return;
-  if (options->recover == BD_RECOVER_NONE)
-    fprintf(stderr,
-            "bitdial: %s: the repair that it names is not made: "
-            "`bitdial quantize --recover` makes one\n",
-            options->config);
+static bd_status apply_config(const bd_options *options, const bd_model *model, bd_given *given,
+                              bd_error *err) {
+  if (options->force_match) return adopt(options, model, given, err);
+  if (!options->config) return BD_OK;
+  return bd_config_read(options->config, model, given->dials, &given->plan, &given->kept, err);
 }
 
-static bd_status apply_config(const bd_options *options, const bd_model *model, bd_dial *dials,
-                              cJSON **kept, bd_error *err) {
-  cJSON *config = NULL;
-  if (options->force_match)
-    BD_TRY(adopt(options, model, dials, &config, err));
-  else if (options->config)
-    BD_TRY(bd_config_read(options->config, model, dials, &config, err));
-  warn_of_repair(options, config);
-  if (kept)
-    *kept = config;
-  else
-    cJSON_Delete(config);
-  return BD_OK;
-}
-
-static bd_status apply_all(const bd_options *options, const bd_model *model, bd_dial *dials,
-                           cJSON **kept, bd_error *err) {
+static bd_status apply_all(const bd_options *options, const bd_model *model, bd_given *given,
+                           bd_error *err) {
   int count = bd_model_layer_count(model);
   for (int i = 0; i < count; i++)
-    dials[i] = (bd_dial){bd_setting_default(), false};
-  BD_TRY(apply_config(options, model, dials, kept, err));
+    given->dials[i] = (bd_dial){bd_setting_default(), false};
+  BD_TRY(apply_config(options, model, given, err));
+  if (options->repairs) given->plan.how = options->recover;
+  if (options->calibration && given->plan.how == BD_RECOVER_NONE)
+    return bd_fail(err, BD_INVALID, "--calibration: is for --recover match or reconstruct");
   for (int i = 0; i < count; i++)
-    BD_TRY(apply_fields(options, &dials[i].setting, err));
+    BD_TRY(apply_fields(options, &given->dials[i].setting, err));
   for (int i = 0; i < options->layer_count; i++)
-    BD_TRY(apply_layer(options, options->layers[i], model, dials, err));
+    BD_TRY(apply_layer(options, options->layers[i], model, given->dials, err));
   return BD_OK;
 }
 
-bd_status bd_options_dials(const bd_options *options, const bd_model *model, bd_dial **dials,
-                           cJSON **kept, bd_error *err) {
-  if (kept) *kept = NULL;
-  *dials = calloc((size_t)bd_model_layer_count(model) + 1, sizeof **dials);
-  if (!*dials) return bd_fail_memory(err, "the settings");
-  bd_status status = apply_all(options, model, *dials, kept, err);
-  if (status == BD_OK) return BD_OK;
-  free(*dials);
-  *dials = NULL;
-  if (kept) {
-    cJSON_Delete(*kept);
-    *kept = NULL;
-  }
+bd_status bd_options_given(const bd_options *options, const bd_model *model, bd_given *out,
+                           bd_error *err) {
+  *out = (bd_given){calloc((size_t)bd_model_layer_count(model) + 1, sizeof *out->dials),
+                    {.how = BD_RECOVER_NONE},
+                    NULL};
+  if (!out->dials) return bd_fail_memory(err, "the settings");
+  bd_status status = apply_all(options, model, out, err);
+  if (status != BD_OK) bd_given_free(out);
   return status;
 }
 
-bd_status bd_options_settings(const bd_options *options, const bd_model *model,
-                              bd_setting **settings, bd_error *err) {
-  bd_dial *dials;
-  BD_TRY(bd_options_dials(options, model, &dials, NULL, err));
-  int count = bd_model_layer_count(model);
-  *settings = calloc((size_t)count + 1, sizeof **settings);
-  for (int i = 0; *settings && i < count; i++)
-    (*settings)[i] = dials[i].setting;
-  free(dials);
-  return *settings ? BD_OK : bd_fail_memory(err, "the settings");
+void bd_given_free(bd_given *given) {
+  free(given->dials);
+  bd_repair_plan_free(&given->plan);
+  cJSON_Delete(given->kept);
+  *given = (bd_given){.dials = NULL};
 }
 
 // The sample stands beside the program: in the source tree, or where it was installed.
@@ -190,21 +161,26 @@ bd_status bd_options_model(const bd_options *options, bd_model **model, bd_error
   return status;
 }
 
+static bd_status start_session(const bd_options *options, bd_model *model, bd_given *given,
+                               bd_session **session, bd_error *err) {
+  BD_TRY(bd_session_new(model, given->dials, options->config, options->threads, session, err));
+  if (given->kept) bd_session_keep(*session, given->kept);
+  given->kept = NULL;
+  bd_status status = bd_session_start_repair(*session, &given->plan, err);
+  if (status != BD_OK) bd_session_free(*session);
+  return status;
+}
+
 bd_status bd_options_session(const bd_options *options, bd_session **session, bd_error *err) {
   bd_model *model;
-  bd_dial *dials;
-  cJSON *kept;
+  bd_given given;
   BD_TRY(bd_options_model(options, &model, err));
-  bd_status status = bd_options_dials(options, model, &dials, &kept, err);
+  bd_status status = bd_options_given(options, model, &given, err);
   if (status != BD_OK) {
     bd_model_close(model);
     return status;
   }
-  status = bd_session_new(model, dials, options->config, options->threads, session, err);
-  free(dials);
-  if (status == BD_OK && kept)
-    bd_session_keep(*session, kept);
-  else
-    cJSON_Delete(kept);
+  status = start_session(options, model, &given, session, err);
+  bd_given_free(&given);
   return status;
 }

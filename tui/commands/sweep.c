@@ -45,7 +45,8 @@ static void keep_shard(bd_points *points, int shard, int shards) {
 
 static bd_status make_points(sweeping *s, const bd_varied *axes, bd_error *err) {
   const bd_options *options = s->options;
-  BD_TRY(bd_options_settings(options, s->work.model, &s->settings, err));
+  s->settings = bd_work_settings(&s->work);
+  if (!s->settings) return bd_fail_memory(err, "the settings");
   BD_TRY(bd_points_make(s->work.studies, s->settings, NULL, bd_model_layer_count(s->work.model),
                         axes, &s->points, err));
   keep_shard(&s->points, options->shard, options->shards);
@@ -131,8 +132,9 @@ static bd_status check(const bd_options *options, bd_varied *axes, bd_error *err
 
 static bd_status sweep(sweeping *s, const bd_varied *axes, bd_error *err) {
   BD_TRY(bd_work_open(s->options, false, &s->work, err));
+  bd_warn_unrepaired(s->options, &s->work.given.plan);
   BD_TRY(make_points(s, axes, err));
-  BD_TRY(bd_network_open_sweep(s->options, s->work.model, &s->network, err));
+  BD_TRY(bd_network_open_sweep(s->options, s->work.model, NULL, &s->network, err));
   BD_TRY(measure(s, err));
   if (strcmp(s->options->output, "-") != 0) print_table(&s->state);
   bd_warn_refused(&s->work, "left as they are: ", ": `bitdial layers` says why");

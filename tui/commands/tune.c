@@ -13,8 +13,6 @@ static void close_tuning(bd_tuning *t) {
   bd_network_close(&t->network);
   bd_points_free(&t->points);
   bd_work_close(&t->work);
-  cJSON_Delete(t->kept);
-  free(t->dials);
   free(t->settings);
   free(t->costs);
 }
@@ -70,8 +68,8 @@ static bd_status make_points(bd_tuning *t, bd_error *err) {
   t->settings = calloc((size_t)layers + 1, sizeof *t->settings);
   bool *held = calloc((size_t)layers + 1, sizeof *held);
   for (int i = 0; t->settings && held && i < layers; i++) {
-    t->settings[i] = t->dials[i].setting;
-    held[i] = t->dials[i].locked;
+    t->settings[i] = t->work.given.dials[i].setting;
+    held[i] = t->work.given.dials[i].locked;
   }
   bd_status status = t->settings && held ? bd_points_make(t->work.studies, t->settings, held,
                                                           layers, &t->varied, &t->points, err)
@@ -87,23 +85,33 @@ static void take_best(bd_tuning *t) {
   const bd_proposal *best = &t->proposals[t->best];
   for (int k = 0; k < t->count; k++) {
     const bd_point *point = &t->points.list[best->chosen[k]];
-    t->dials[point->layer].setting = point->setting;
+    t->work.given.dials[point->layer].setting = point->setting;
   }
 }
 
 static bd_status put_out(const bd_tuning *t, bd_error *err) {
   if (t->options->output)
-    BD_TRY(bd_config_write(t->options->output, t->work.model, t->dials,
-                           &t->proposals[t->best].totals, t->kept, err));
+    BD_TRY(bd_config_write(t->options->output, t->work.model, t->work.given.dials,
+                           &t->work.given.plan, &t->proposals[t->best].totals, t->work.given.kept,
+                           err));
   return bd_tuning_print(t, err);
+}
+
+// Without --data, what is needed to say which samples a repair is made from.
+static bd_status open_network(bd_tuning *t, bd_error *err) {
+  bd_repair_plan *plan = &t->work.given.plan;
+  if (t->options->data)
+    BD_TRY(bd_network_open_sweep(t->options, t->work.model, plan, &t->network, err));
+  else if (plan->how != BD_RECOVER_NONE)
+    BD_TRY(bd_network_data(t->options, t->work.model, plan, &t->network, err));
+  return bd_network_describe(t->options, &t->network, plan, err);
 }
 
 static bd_status tune(bd_tuning *t, bd_error *err) {
   BD_TRY(bd_work_open(t->options, false, &t->work, err));
-  BD_TRY(bd_options_dials(t->options, t->work.model, &t->dials, &t->kept, err));
   BD_TRY(make_points(t, err));
   t->budget = budget_of(t);
-  if (t->options->data) BD_TRY(bd_network_open_sweep(t->options, t->work.model, &t->network, err));
+  BD_TRY(open_network(t, err));
   BD_TRY(bd_tuning_sweep(t, err));
   BD_TRY(bd_tuning_propose(t, err));
   take_best(t);

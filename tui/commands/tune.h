@@ -30,9 +30,7 @@ typedef struct bd_tuning {
   bd_objective objective; // what was asked for
   bd_budget budget;
   bd_work work;
-  bd_dial *dials;       // the settings that were given; afterwards those that were found
-  bd_setting *settings; // of the dials as they were given
-  cJSON *kept;          // of the config that was given
+  bd_setting *settings; // of the dials as they were given; afterwards these are those found
   bd_varied varied;
   bd_points points;
   int count;          // layers that have points

@@ -15,7 +15,7 @@ static cJSON *layers_json(const bd_tuning *t, const bd_proposal *best) {
     const bd_stats *stats = bd_index_stats(t->work.studies[point->layer].index);
     cJSON *layer = bd_result_json(bd_model_layer(t->work.model, point->layer), point->result);
     bd_json_number(layer, "relative_sse", bd_relative_sse(point->result, stats));
-    cJSON_AddBoolToObject(layer, "locked", t->dials[point->layer].locked);
+    cJSON_AddBoolToObject(layer, "locked", t->work.given.dials[point->layer].locked);
     cJSON_AddItemToArray(layers, layer);
   }
   return layers;
@@ -66,7 +66,7 @@ static void print_layer(const bd_tuning *t, const bd_point *point) {
     snprintf(sqnr, sizeof sqnr, "%.2f dB", point->result->sqnr_db);
   printf("%-36s %6s %12s %10s%s\n", name, bits,
          bd_text_bytes(size, sizeof size, point->result->bytes), sqnr,
-         t->dials[point->layer].locked ? "  held" : "");
+         t->work.given.dials[point->layer].locked ? "  held" : "");
 }
 
 static void print_measured(const bd_proposal *proposal, bool best) {

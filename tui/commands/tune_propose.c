@@ -40,7 +40,7 @@ static bd_status weigh(bd_tuning *t, int i, bd_objective objective, bd_error *er
       bd_sensitivity_find(&t->effects, tensor, point->setting.bits, point->setting.prune);
   t->costs[i] = effect ? cost_of(&t->effects, effect, objective) : NAN;
   if (isfinite(t->costs[i])) return BD_OK;
-  if (!t->dials[point->layer].locked) return no_cost(t, point, objective, effect, err);
+  if (!t->work.given.dials[point->layer].locked) return no_cost(t, point, objective, effect, err);
   t->costs[i] = 0; // the same in every allocation
   return BD_OK;
 }
@@ -122,28 +122,58 @@ static bd_status propose(bd_tuning *t, bd_objective objective, bd_budget budget,
   return BD_OK;
 }
 
+// Every layer as the proposal quantizes it; what they point to is the tuning's.
+static bd_layer_study *studies_of(const bd_tuning *t, const bd_proposal *proposal) {
+  int count = bd_model_layer_count(t->work.model);
+  bd_layer_study *studies = calloc((size_t)count + 1, sizeof *studies);
+  for (int i = 0; studies && i < count; i++)
+    studies[i].index = t->work.studies[i].index;
+  for (int k = 0; studies && k < t->count; k++) {
+    const bd_point *point = &t->points.list[proposal->chosen[k]];
+    studies[point->layer].result = point->result;
+  }
+  return studies;
+}
+
+static bd_status set_layers(const bd_tuning *t, const bd_layer_study *studies,
+                            const bd_repair *repair, bd_swap *swap, bd_error *err) {
+  for (int i = 0; i < bd_model_layer_count(t->work.model); i++)
+    BD_TRY(bd_repair_set(swap, t->work.model, i, &studies[i], repair, err));
+  return BD_OK;
+}
+
 static bd_status set_swap(const bd_tuning *t, const bd_proposal *proposal, bd_swap *swap,
                           bd_error *err) {
-  for (int k = 0; k < t->count; k++) {
-    const bd_point *point = &t->points.list[proposal->chosen[k]];
-    BD_TRY(bd_eval_set(swap, t->work.model, point->layer, t->work.studies[point->layer].index,
-                       point->result, err));
-  }
-  return BD_OK;
+  bd_repair *repair = NULL;
+  bd_layer_study *studies = studies_of(t, proposal);
+  if (!studies) return bd_fail_memory(err, "the allocation");
+  bd_status status = bd_network_repair(t->options, &t->network, &t->work, studies, &repair, err);
+  if (status == BD_OK) status = set_layers(t, studies, repair, swap, err);
+  bd_repair_free(repair);
+  free(studies);
+  return status;
 }
 
 static void show_samples(void *arg, const bd_evaluation *so_far) {
   bd_bar_show(arg, (int)so_far->samples, (int)so_far->wanted);
 }
 
-static bd_status measure(bd_tuning *t, bd_eval *eval, bd_swap *swap, bd_proposal *proposal,
-                         bd_error *err) {
-  BD_TRY(set_swap(t, proposal, swap, err));
+static bd_status run_samples(const bd_tuning *t, bd_eval *eval, const bd_swap *swap,
+                             bd_proposal *proposal, bd_error *err) {
   bd_bar bar = bd_bar_start("samples");
   bd_status status = bd_eval_run(eval, swap, t->options->threads, bd_interrupt(), show_samples,
                                  &bar, &proposal->figures, err);
   bd_bar_end(&bar);
   proposal->measured = status == BD_OK;
+  return status;
+}
+
+static bd_status measure(bd_tuning *t, bd_eval *eval, bd_proposal *proposal, bd_error *err) {
+  bd_swap *swap;
+  BD_TRY(bd_swap_new(t->network.engine, &swap, err));
+  bd_status status = set_swap(t, proposal, swap, err);
+  if (status == BD_OK) status = run_samples(t, eval, swap, proposal, err);
+  bd_swap_free(swap);
   return status;
 }
 
@@ -167,9 +197,9 @@ static bd_status propose_others(bd_tuning *t, bd_error *err) {
   return BD_OK;
 }
 
-static bd_status measure_all(bd_tuning *t, bd_eval *eval, bd_swap *swap, bd_error *err) {
+static bd_status measure_all(bd_tuning *t, bd_eval *eval, bd_error *err) {
   for (int i = 0; i < t->proposal_count; i++) {
-    BD_TRY(measure(t, eval, swap, &t->proposals[i], err));
+    BD_TRY(measure(t, eval, &t->proposals[i], err));
     if (loss_of(t, &t->proposals[i]) < loss_of(t, &t->proposals[t->best])) t->best = i;
   }
   return BD_OK;
@@ -179,11 +209,11 @@ static bd_status measure_all(bd_tuning *t, bd_eval *eval, bd_swap *swap, bd_erro
 
 // Proposes within a budget and measures; true in *good where the loss is kept. The smallest such
 // proposal is the best.
-static bd_status try_budget(bd_tuning *t, bd_eval *eval, bd_swap *swap, bd_budget budget,
-                            bool *good, bd_error *err) {
+static bd_status try_budget(bd_tuning *t, bd_eval *eval, bd_budget budget, bool *good,
+                            bd_error *err) {
   BD_TRY(propose(t, t->objective, budget, err));
   bd_proposal *last = &t->proposals[t->proposal_count - 1];
-  BD_TRY(measure(t, eval, swap, last, err));
+  BD_TRY(measure(t, eval, last, err));
   *good = loss_of(t, last) <= t->budget.limit;
   if (*good && (t->best < 0 || last->totals.bytes < t->proposals[t->best].totals.bytes))
     t->best = t->proposal_count - 1;
@@ -206,23 +236,23 @@ static void size_range(const bd_tuning *t, double *least, double *most) {
 
 // Losses of single layers do not quite add up: their sum gives the first size to try, the data say
 // on which side of it to go on.
-static bd_status search_loss(bd_tuning *t, bd_eval *eval, bd_swap *swap, bd_error *err) {
+static bd_status search_loss(bd_tuning *t, bd_eval *eval, bd_error *err) {
   double low, high;
   bool good;
   size_range(t, &low, &high);
   const double least = low, most = high;
   t->best = -1;
-  bd_status status = try_budget(t, eval, swap, t->budget, &good, err);
+  bd_status status = try_budget(t, eval, t->budget, &good, err);
   if (status == BD_OK) *(good ? &high : &low) = t->proposals[0].totals.bytes;
   if (status == BD_INVALID) status = BD_OK; // no sum of losses is so small: look for it by size
   while (status == BD_OK && t->proposal_count < BD_PROPOSALS_MAX - 1 && high - low > 0.005 * high) {
     bd_budget middle = {BD_BUDGET_BYTES, fmax((low + high) / 2, least)};
-    status = try_budget(t, eval, swap, middle, &good, err);
+    status = try_budget(t, eval, middle, &good, err);
     if (status == BD_OK && good) high = t->proposals[t->proposal_count - 1].totals.bytes;
     if (status == BD_OK && !good) low = middle.limit;
   }
   if (status == BD_OK && t->best < 0)
-    status = try_budget(t, eval, swap, (bd_budget){BD_BUDGET_BYTES, most}, &good, err);
+    status = try_budget(t, eval, (bd_budget){BD_BUDGET_BYTES, most}, &good, err);
   if (status != BD_OK || t->best >= 0) return status;
   return bd_fail(err, BD_INVALID,
                  "no allocation loses at most %g on the data: allow more, or give wider --widths",
@@ -235,12 +265,8 @@ bd_status bd_tuning_propose(bd_tuning *t, bd_error *err) {
   if (!t->network.data) return loss ? propose(t, t->objective, t->budget, err) : BD_OK;
   static const size_t keep = (size_t)256 << 20; // of float outputs: each sample runs once for each
   bd_eval *eval;
-  bd_swap *swap = NULL;
   BD_TRY(bd_eval_new(t->network.engine, t->network.data, t->network.labels, keep, &eval, err));
-  bd_status status = bd_swap_new(t->network.engine, &swap, err);
-  if (status == BD_OK)
-    status = loss ? search_loss(t, eval, swap, err) : measure_all(t, eval, swap, err);
-  bd_swap_free(swap);
+  bd_status status = loss ? search_loss(t, eval, err) : measure_all(t, eval, err);
   bd_eval_free(eval);
   return status;
 }

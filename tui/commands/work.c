@@ -25,12 +25,22 @@ bd_status bd_work_model(const bd_options *options, bd_work *work, bd_error *err)
   bd_interrupt();
   BD_TRY(bd_options_model(options, &work->model, err));
   bd_warn_newer(work->model);
-  return BD_OK;
+  bd_status status = bd_options_given(options, work->model, &work->given, err);
+  if (status != BD_OK) bd_work_close(work);
+  return status;
+}
+
+bd_setting *bd_work_settings(const bd_work *work) {
+  int count = bd_model_layer_count(work->model);
+  bd_setting *settings = calloc((size_t)count + 1, sizeof *settings);
+  for (int i = 0; settings && i < count; i++)
+    settings[i] = work->given.dials[i].setting;
+  return settings;
 }
 
 bd_status bd_work_study(const bd_options *options, bool quantize, bd_work *work, bd_error *err) {
-  bd_setting *settings = NULL;
-  if (quantize) BD_TRY(bd_options_settings(options, work->model, &settings, err));
+  bd_setting *settings = quantize ? bd_work_settings(work) : NULL;
+  if (quantize && !settings) return bd_fail_memory(err, "the settings");
   bd_status status = study(options, settings, work, err);
   free(settings);
   return status;
@@ -46,6 +56,7 @@ bd_status bd_work_open(const bd_options *options, bool quantize, bd_work *work, 
 void bd_work_close(bd_work *work) {
   if (work->model) bd_study_free(work->studies, bd_model_layer_count(work->model));
   bd_repair_free(work->repair);
+  bd_given_free(&work->given);
   bd_model_close(work->model);
   *work = (bd_work){0};
 }
@@ -93,6 +104,13 @@ void bd_warn_refused(const bd_work *work, const char *what, const char *advice) 
     count++;
   }
   if (count) fprintf(stderr, "%s\n", advice);
+}
+
+void bd_warn_unrepaired(const bd_options *options, const bd_repair_plan *plan) {
+  if (plan->how != BD_RECOVER_NONE)
+    fprintf(stderr,
+            "bitdial: %s: the repair that it names is not made: `bitdial quantize` makes it\n",
+            options->config);
 }
 
 bd_status bd_flush_output(bd_error *err) {
