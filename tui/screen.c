@@ -209,8 +209,17 @@ static void give_back(void) {
   endwin();
 }
 
+// The terminal took no more (see bd_signals_open): what waits is dropped to have room for this.
+static void give_back_unread(void) {
+  int fd = open("/dev/tty", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  tcflush(fd, TCOFLUSH);
+  if (write(fd, rescue.sequence, strlen(rescue.sequence)) < 0) errno = 0;
+  close(fd);
+}
+
 void bd_screen_close(bd_screen *screen) {
   if (!screen) return;
+  if (!isatty(STDOUT_FILENO)) give_back_unread();
   bracket_pastes(screen, false);
   if (screen->mouse) mousemask(0, NULL);
   give_back();
@@ -404,8 +413,7 @@ static bool end_paste(bd_screen *screen, bd_event *out) {
   if (!screen->pasting) return false;
   screen->pasting = false;
   screen->pasted[screen->pasted_size] = '\0';
-  out->kind = BD_EVENT_PASTE;
-  out->text = screen->pasted;
+  *out = (bd_event){.kind = BD_EVENT_PASTE, .text = screen->pasted};
   return true;
 }
 

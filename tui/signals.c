@@ -2,22 +2,43 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
 static const int caught[] = {SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGTSTP, SIGCONT};
 enum { CAUGHT = sizeof caught / sizeof caught[0] };
+enum { PATIENCE_S = 2 };
 
 // A handler is given nothing but its number: what it needs cannot live anywhere else.
 static int ends[2] = {-1, -1};
-static struct sigaction before[CAUGHT];
+static struct sigaction before[CAUGHT], before_alarm;
+static pthread_t owner;
+
+static bool ends_program(int number) {
+  return number == SIGTERM || number == SIGHUP;
+}
 
 static void tell(int number) {
   int saved = errno;
   unsigned char byte = (unsigned char)number;
   // A full pipe loses nothing: there is a byte for the loop to wake up for.
   if (write(ends[1], &byte, 1) < 0) errno = 0;
+  if (ends_program(number)) alarm(PATIENCE_S);
+  errno = saved;
+}
+
+// The loop has not left: it waits for a terminal that reads nothing. The write that it is in begins
+// anew with what has become of standard output, and ends.
+static void stop_writing(int number) {
+  int saved = errno, nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (nowhere >= 0) {
+    dup2(nowhere, STDOUT_FILENO);
+    close(nowhere);
+  }
+  if (!pthread_equal(pthread_self(), owner)) pthread_kill(owner, number);
   errno = saved;
 }
 
@@ -33,6 +54,10 @@ bd_status bd_signals_open(bd_error *err) {
   if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
     return bd_fail(err, BD_FAILED, "no pipe can be opened: %s", strerror(errno));
   }
+  owner = pthread_self();
+  struct sigaction action = {.sa_handler = stop_writing, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGALRM, &action, &before_alarm);
   for (int i = 0; i < CAUGHT; i++)
     catch_signal(i);
   return BD_OK;
@@ -41,6 +66,8 @@ bd_status bd_signals_open(bd_error *err) {
 void bd_signals_close(void) {
   for (int i = 0; i < CAUGHT; i++)
     sigaction(caught[i], &before[i], NULL);
+  alarm(0);
+  sigaction(SIGALRM, &before_alarm, NULL);
   close(ends[0]);
   close(ends[1]);
   ends[0] = ends[1] = -1;

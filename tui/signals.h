@@ -4,7 +4,9 @@
 
 #include "core/base/status.h"
 
-// Catches SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGTSTP and SIGCONT. One user at a time.
+// Catches SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGTSTP and SIGCONT. One user at a time, whose thread
+// is the one that writes to the terminal. Where SIGTERM or SIGHUP has not ended it within seconds,
+// for the terminal takes no more, standard output becomes /dev/null.
 bd_status bd_signals_open(bd_error *err);
 // What they did before is restored.
 void bd_signals_close(void);

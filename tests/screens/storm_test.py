@@ -184,6 +184,22 @@ def edits_survive_a_terminal_that_is_closed(place):
 
 
 @test
+def edits_survive_a_terminal_that_reads_nothing(place):
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        terminal = place.start(columns=200, rows=60)
+        edit(terminal)
+        for i in range(150):  # each a frame that is drawn anew, until the terminal is full
+            terminal.set_size(200, 59 + i % 2)
+            time.sleep(0.02)
+        terminal.kill(number)
+        assert terminal.process.wait(LIMIT) == -number
+        assert len(kept(place)) == 1 and terminal.modes() == terminal.before
+        terminal.pump(0.2)  # it reads again
+        assert not terminal.restored(), terminal.restored()
+        os.remove(os.path.join(place.folder, "state/bitdial/rescue", kept(place)[0]))
+
+
+@test
 def a_shell_that_dies_takes_it_along(place):
     if SANITIZED:
         raise Skip("under sanitizers the screen was not seen to come back: not understood yet")
