@@ -244,8 +244,8 @@ static void draw_gain(const bd_channels *channels, bd_area row) {
   double more = channels->own_bytes - channels->shared_bytes, db = gain_of_all(channels);
   snprintf(text, sizeof text, "%zu channels", channels->count);
   int at = bd_print_whole(row, 0, 0, BD_ROLE_TEXT, text);
-  snprintf(text, sizeof text, "over tensor: %s for %s%s", show_gain(gain, db),
-           more < 0 ? "−" : "+", bd_show_bytes(bytes, fabs(more)));
+  snprintf(text, sizeof text, "over tensor: %s for %s%s", show_gain(gain, db), more < 0 ? "−" : "+",
+           bd_show_bytes(bytes, fabs(more)));
   at = bd_print_whole(row, at, 0, db > 0 ? BD_ROLE_GOOD : BD_ROLE_BAD, text);
   snprintf(text, sizeof text, "tensor %s, channel %s", bd_show_sqnr(shared, channels->shared_db),
            bd_show_sqnr(own, channels->own_db));

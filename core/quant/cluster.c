@@ -95,6 +95,12 @@ static void note_optimum(const bd_survivors *survivors, const bd_optimum *optimu
   result->optimum_ratio = bd_optimum_ratio(clusters->sse, optimum->bound);
 }
 
+// Where the levels stand already, a proof has nothing to do over again.
+static void keep_approach(const bd_work *work, const bd_optimum *optimum) {
+  if (work->effort == BD_PROVED || optimum->proved || work->setting->init == BD_OPTIMAL) return;
+  work->result->approach = bd_approach_copy(optimum);
+}
+
 bd_status bd_work_cluster(const bd_work *work, bd_clusters *clusters, bd_error *err) {
   clusters->count = 0;
   clusters->sse = 0;
@@ -111,5 +117,6 @@ bd_status bd_work_cluster(const bd_work *work, bd_clusters *clusters, bd_error *
       BD_TRY(cluster_from_start(work, &optimum, clusters, err));
   }
   note_optimum(&work->survivors, &optimum, clusters, work->result);
+  keep_approach(work, &optimum);
   return BD_OK;
 }

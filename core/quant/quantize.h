@@ -40,6 +40,8 @@ typedef struct bd_part {
   bool proved;
 } bd_part;
 
+struct bd_optimum;
+
 typedef struct bd_result {
   bd_setting setting;
   size_t count; // weights
@@ -75,6 +77,9 @@ typedef struct bd_result {
   double bits_per_weight, bytes;
   double entropy_bits; // of the codes: places among the levels of a weight's own part
   bd_trace trace;
+  // Of a quick result whose optimum is not proved yet, where only the proof is missing: what it
+  // goes on from. Else NULL. Owned.
+  struct bd_optimum *approach;
 } bd_result;
 
 // Quick: levels and error at once, with a lower bound (cluster_bound) that is cheap. Proved: goes
@@ -108,6 +113,22 @@ typedef struct bd_watch {
 bd_status bd_quantize_watched(const bd_index *index, const bd_setting *setting,
                               const bd_watch *watch, const bd_cancel *cancel, bd_result **out,
                               bd_error *err);
+
+// What a proof says of the optimum.
+typedef struct bd_certificate {
+  double bound;
+  bool proved;
+} bd_certificate;
+// Goes on from a quick result's approach to the proof; index and setting are those of the result.
+// For another thread take a copy of the approach: bd_approach_copy gives NULL without memory or
+// approach; free() it.
+struct bd_optimum *bd_approach_copy(const struct bd_optimum *approach);
+bd_status bd_quantize_prove(const bd_index *index, const bd_setting *setting,
+                            const struct bd_optimum *approach, const bd_watch *watch,
+                            const bd_cancel *cancel, bd_certificate *out, bd_error *err);
+// The result then is as if it had been proved at once.
+void bd_result_take_certificate(bd_result *result, const bd_certificate *certificate);
+
 // Signal over error in dB, +Inf where exact: 10·log10(Σw² / SSE).
 double bd_sqnr_db(double energy, double sse);
 // SSE of a clustering over the best bound of the optimum; 0/0 is 1, without a bound NaN.

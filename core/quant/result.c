@@ -17,6 +17,7 @@ void bd_result_free(bd_result *result) {
   free(result->part);
   free(result->trace.swarm);
   free(result->trace.lloyd);
+  free(result->approach);
   free(result);
 }
 

@@ -32,7 +32,8 @@ typedef struct bd_delivery {
   bd_status status;
   bd_error error;
   bd_index *index;   // BD_STAGE_INDEX
-  bd_result *result; // BD_STAGE_QUICK, BD_STAGE_PROOF
+  bd_result *result; // BD_STAGE_QUICK, BD_STAGE_PROOF (NULL: only the proof was missing)
+  bd_certificate certificate;
   double curve[BD_BITS_MAX + 1], curve_prune, curve_bytes[BD_BITS_MAX + 1];
   int part;     // BD_STAGE_INSIGHT
   double bound; // BD_STAGE_BOUND

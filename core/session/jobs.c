@@ -17,6 +17,7 @@ typedef struct order {
   const bd_model *model;
   const bd_index *index;
   bd_setting setting;
+  struct bd_optimum *approach; // what a proof goes on from; NULL: all over again
   bd_delivery *delivery;
 } order;
 
@@ -54,10 +55,24 @@ static void report_bound(void *arg, double bound) {
   deliver(o->session, news);
 }
 
+static void prove(order *o, bd_delivery *out, const bd_cancel *cancel) {
+  bd_watch watch = {report_bound, o};
+  if (o->approach)
+    out->status = bd_quantize_prove(o->index, &o->setting, o->approach, &watch, cancel,
+                                    &out->certificate, &out->error);
+  else
+    out->status =
+        bd_quantize_watched(o->index, &o->setting, &watch, cancel, &out->result, &out->error);
+}
+
+static void free_order(order *o) {
+  free(o->approach);
+  free(o);
+}
+
 static void run(void *arg, const bd_cancel *cancel) {
   order *o = arg;
   bd_delivery *out = o->delivery;
-  bd_watch watch = {report_bound, o};
   if (out->stage == BD_STAGE_INDEX)
     out->status = bd_study_index(o->model, out->layer, cancel, &out->index, &out->error);
   else if (out->stage == BD_STAGE_CURVE)
@@ -68,19 +83,18 @@ static void run(void *arg, const bd_cancel *cancel) {
     out->status = bd_quantize(o->index, &o->setting, bd_effort_for(&o->setting), cancel,
                               &out->result, &out->error);
   else if (out->stage == BD_STAGE_PROOF)
-    out->status =
-        bd_quantize_watched(o->index, &o->setting, &watch, cancel, &out->result, &out->error);
+    prove(o, out, cancel);
   else
     out->status = bd_quantize(o->index, &o->setting, BD_QUICK, cancel, &out->result, &out->error);
   deliver(o->session, out);
-  free(o);
+  free_order(o);
 }
 
 static void drop(void *arg) {
   order *o = arg;
   o->delivery->status = BD_CANCELLED;
   deliver(o->session, o->delivery);
-  free(o);
+  free_order(o);
 }
 
 void bd_delivery_free(bd_delivery *delivery) {
@@ -183,7 +197,9 @@ static bool submit(bd_session *session, int layer, bd_stage stage, int part, uin
   delivery->stage = stage;
   delivery->part = part;
   delivery->generation = generation;
-  *o = (order){session, session->model, session->slots[layer].index, setting, delivery};
+  const bd_slot *slot = &session->slots[layer];
+  *o = (order){session, session->model, slot->index, setting, NULL, delivery};
+  if (stage == BD_STAGE_PROOF) o->approach = bd_approach_copy(slot->result->approach);
   session->in_flight++;
   *ticket = bd_pool_submit(session->pool, (bd_task){run, drop, o, 0});
   return true;
@@ -311,6 +327,10 @@ static void take_result(bd_session *session, bd_delivery *delivery) {
     slot->failed = state->stale;
     session->short_of_memory = true;
     bd_session_say(session, delivery->error.text);
+    return;
+  }
+  if (!delivery->result) { // a proof of what is shown
+    bd_result_take_certificate(slot->result, &delivery->certificate);
     return;
   }
   state->stale = false;

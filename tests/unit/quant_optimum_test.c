@@ -139,12 +139,45 @@ static void bound_rises_to_the_proof(void **state) {
   free(weights);
 }
 
+// The proof of a quick result says what the whole way says.
+static void proof_goes_on_from_a_quick_result(void **state) {
+  (void)state;
+  enum { LARGE = 200000 };
+  static const char *const settings[] = {
+      "method=kmeans,bits=6", "method=kmeans,bits=5,prune=0.5,init=pso-random",
+      "method=two-stage,bits=7,prune=0.3,init=kmeans++", "method=two-stage,bits=4,init=random"};
+  float *weights = malloc(LARGE * sizeof *weights);
+  bd_rng rng = bd_rng_seed(8, 0);
+  naive_fill(SHAPE_NORMAL, &rng, weights, LARGE);
+  bd_index *index = naive_index(weights, LARGE);
+  for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+    bd_setting setting = naive_setting(settings[i]);
+    bd_result *quick = naive_run(index, &setting, BD_QUICK);
+    bd_result *whole = naive_run(index, &setting, BD_PROVED);
+    bd_certificate certificate;
+    bd_error err = {""};
+    assert_non_null(quick->approach);
+    assert_false(quick->proved);
+    if (bd_quantize_prove(index, &setting, quick->approach, NULL, NULL, &certificate, &err))
+      fail_msg("%s", err.text);
+    bd_result_take_certificate(quick, &certificate);
+    assert_true(quick->proved && whole->proved && !quick->approach);
+    assert_true(quick->cluster_bound == whole->cluster_bound);
+    assert_true(quick->optimum_ratio == whole->optimum_ratio && quick->sse == whole->sse);
+    bd_result_free(quick);
+    bd_result_free(whole);
+  }
+  bd_index_free(index);
+  free(weights);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(agrees_with_dynamic_programme),
       cmocka_unit_test(windows_agree_with_divide_and_conquer),
       cmocka_unit_test(windows_of_many_clusters),
       cmocka_unit_test(bound_rises_to_the_proof),
+      cmocka_unit_test(proof_goes_on_from_a_quick_result),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
