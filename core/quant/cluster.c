@@ -1,4 +1,5 @@
 // K-means of the survivors by the setting's init, and how far it is from the optimum.
+#include "core/base/pair.h"
 #include "core/quant/optimum.h"
 #include "core/quant/pso.h"
 #include "core/quant/start.h"
@@ -101,20 +102,56 @@ static void keep_approach(const bd_work *work, const bd_optimum *optimum) {
   work->result->approach = bd_approach_copy(optimum);
 }
 
+// The optimum, and K-means from its start: what both need of the approach stands by then.
+typedef struct bd_search {
+  const bd_work *work;
+  bd_optimum optimum;      // its bound is raised, or it is proved
+  const bd_optimum *guess; // as approached
+  bd_clusters *clusters;
+  bd_status status[2];
+  bd_error error[2];
+} bd_search;
+
+static void look_for_optimum(void *arg) {
+  bd_search *all = arg;
+  const bd_work *work = all->work;
+  all->status[0] = (work->effort == BD_PROVED ? bd_optimum_prove : bd_optimum_bound)(
+      &work->survivors, work->cancel, &all->optimum, &all->error[0]);
+}
+
+static void cluster_aside(void *arg) {
+  bd_search *all = arg;
+  all->status[1] = cluster_from_start(all->work, all->guess, all->clusters, &all->error[1]);
+}
+
+static void no_clustering(void *arg) {
+  (void)arg;
+}
+
+static bd_status search(const bd_work *work, const bd_optimum *guess, bool from_start,
+                        bd_optimum *optimum, bd_clusters *clusters, bd_error *err) {
+  bd_search all = {.work = work, .optimum = *guess, .guess = guess, .clusters = clusters};
+  all.optimum.watch = work->watch;
+  bool pair = from_start && work->watch && work->watch->pair && !guess->proved;
+  bd_pair_run(pair, look_for_optimum, from_start ? cluster_aside : no_clustering, &all);
+  for (int i = 0; i < 2; i++)
+    if (all.status[i] != BD_OK) return *err = all.error[i], all.status[i];
+  *optimum = all.optimum;
+  if (!from_start) *clusters = all.optimum.clusters;
+  return BD_OK;
+}
+
 bd_status bd_work_cluster(const bd_work *work, bd_clusters *clusters, bd_error *err) {
   clusters->count = 0;
   clusters->sse = 0;
   bd_optimum optimum = {.proved = true};
   if (work->survivors.count > 0) {
+    bd_optimum guess;
     int k = (1 << work->setting->bits) - bd_work_zero_level(work);
-    BD_TRY(bd_optimum_approach(&work->survivors, k, work->cancel, &optimum, err));
-    optimum.watch = work->watch;
-    BD_TRY((work->effort == BD_PROVED ? bd_optimum_prove : bd_optimum_bound)(
-        &work->survivors, work->cancel, &optimum, err));
-    *clusters = optimum.clusters;
-    bool exact = optimum.clusters.count < k || optimum.clusters.sse == 0; // one value each
-    if (work->setting->init != BD_OPTIMAL && !exact)
-      BD_TRY(cluster_from_start(work, &optimum, clusters, err));
+    BD_TRY(bd_optimum_approach(&work->survivors, k, work->cancel, &guess, err));
+    bool exact = guess.clusters.count < k || guess.clusters.sse == 0; // one value each
+    bool from_start = work->setting->init != BD_OPTIMAL && !exact;
+    BD_TRY(search(work, &guess, from_start, &optimum, clusters, err));
   }
   note_optimum(&work->survivors, &optimum, clusters, work->result);
   keep_approach(work, &optimum);

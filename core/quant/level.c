@@ -1,5 +1,6 @@
 #include "core/quant/level.h"
 
+#include "core/base/pair.h"
 #include "core/quant/memory.h"
 
 #include <math.h>
@@ -20,19 +21,17 @@ size_t bd_spans_of(const bd_clusters *clusters, bd_span *spans) {
 
 // --- edges --------------------------------------------------------------------------------------
 
-static void add_edge(const bd_survivors *survivors, bd_level *level, size_t place, bool open) {
-  if (!bd_links_add(survivors, &level->links, place)) return;
-  size_t newest = level->links.m - 1;
-  level->open[newest] = open && level->links.edges[newest].own > 0;
+static void add_edge(bd_level *level, size_t place, bool open) {
+  if (bd_links_add(&level->links, place)) level->open[level->links.m - 1] = open;
 }
 
 // An edge inside the span; a value that fills a bucket alone gets one to itself.
 static void add_inner(const bd_survivors *survivors, bd_level *level, bd_span span, size_t place,
                       size_t bucket) {
   if (place < span.from || place >= span.to) return;
-  if (place > span.from) add_edge(survivors, level, place, true);
+  if (place > span.from) add_edge(level, place, true);
   size_t end = bd_survivors_next(survivors, place);
-  if (end - place >= bucket && end < span.to) add_edge(survivors, level, end, true);
+  if (end - place >= bucket && end < span.to) add_edge(level, end, true);
 }
 
 // Quarters of the values lie about where quarters of the range do.
@@ -69,7 +68,7 @@ static void add_uneven(const bd_survivors *survivors, bd_level *level, bd_span s
 
 // The places inside a span, ascending.
 static void add_span(const bd_survivors *survivors, bd_level *level, bd_span span, size_t pieces) {
-  add_edge(survivors, level, span.from, false);
+  add_edge(level, span.from, false);
   size_t size = span.to - span.from, bucket = size / pieces + 1;
   if (size == 0) return;
   add_inner(survivors, level, span, span.from, bucket);
@@ -82,12 +81,12 @@ static void add_span(const bd_survivors *survivors, bd_level *level, bd_span spa
     }
   else
     add_uneven(survivors, level, span, pieces);
-  add_edge(survivors, level, span.to, true);
+  add_edge(level, span.to, true);
 }
 
 bd_status bd_level_new(const bd_survivors *survivors, const bd_span *spans, size_t count,
-                       size_t pieces, bd_level *level, bd_error *err) {
-  *level = (bd_level){0};
+                       size_t pieces, bool pair, bd_level *level, bd_error *err) {
+  *level = (bd_level){.pair = pair};
   size_t most = count * (2 * pieces + 2) + 2;
   BD_TRY(bd_links_reserve(&level->links, most, err));
   level->open = bd_scratch_alloc(most + 1, sizeof *level->open);
@@ -97,11 +96,14 @@ bd_status bd_level_new(const bd_survivors *survivors, const bd_span *spans, size
   if (!level->open || !level->epsilon || !level->reach || !level->links.relief)
     return bd_fail_memory(err, "the proof's buckets");
   memset(level->links.relief, 0, (most + 1) * sizeof *level->links.relief); // until weighed
-  add_edge(survivors, level, 0, false);
+  add_edge(level, 0, false);
   for (size_t i = 0; i < count; i++)
     add_span(survivors, level, spans[i], pieces);
-  add_edge(survivors, level, survivors->count, false);
-  return bd_links_finish(&level->links, err);
+  add_edge(level, survivors->count, false);
+  BD_TRY(bd_links_finish(survivors, &level->links, pair, err));
+  for (size_t j = 0; j <= level->links.m; j++)
+    level->open[j] = level->open[j] && level->links.edges[j].own > 0;
+  return BD_OK;
 }
 
 void bd_level_free(bd_level *level) {
@@ -134,9 +136,9 @@ static double gain(const bd_level *level, size_t i, size_t t, size_t j) {
 }
 
 // Gains grow with the cluster, so both the end and the best split only move right.
-static void fill_reach(bd_level *level, double most) {
-  size_t m = level->links.m, end = 2, split = 1;
-  for (size_t i = 0; i <= m; i++) {
+static void fill_reach(bd_level *level, size_t from, size_t to, double most) {
+  size_t m = level->links.m, end = from + 2, split = from + 1;
+  for (size_t i = from; i < to; i++) {
     if (end < i + 2) end = i + 2;
     if (split < i + 1) split = i + 1;
     for (; end <= m; end++) {
@@ -194,22 +196,58 @@ static double bucket_epsilon(const bd_survivors *survivors, const bd_level *leve
   return epsilon;
 }
 
-static void fill_epsilon(const bd_survivors *survivors, bd_level *level, double lambda) {
-  size_t m = level->links.m, first = 0;
-  level->valid = true;
-  level->epsilon[0] = 0;
-  for (size_t j = 1; j <= m; j++) {
+// Of the buckets from..to - 1. Returns whether they are fine enough.
+static bool fill_epsilon(const bd_survivors *survivors, bd_level *level, size_t from, size_t to,
+                         double lambda) {
+  size_t first = 0;
+  bool valid = true;
+  for (size_t j = from; j < to; j++) {
     while (level->reach[first] < j - 1)
       first++;
     level->epsilon[j] =
-        level->open[j] ? bucket_epsilon(survivors, level, j, first, lambda, &level->valid) : 0;
+        level->open[j] ? bucket_epsilon(survivors, level, j, first, lambda, &valid) : 0;
   }
-  level->links.relief[0] = level->links.relief[m] = 0;
-  for (size_t j = 1; j < m; j++)
-    level->links.relief[j] = fmax(level->epsilon[j], level->epsilon[j + 1]);
+  return valid;
+}
+
+typedef struct weighing {
+  const bd_survivors *survivors;
+  bd_level *level;
+  double lambda;
+  size_t middle;
+  bool left_valid, right_valid;
+} weighing;
+
+static void reach_left(void *arg) {
+  const weighing *all = arg;
+  fill_reach(all->level, 0, all->middle, (1 + BD_LEVEL_GAP) * all->lambda);
+}
+
+static void reach_right(void *arg) {
+  const weighing *all = arg;
+  fill_reach(all->level, all->middle, all->level->links.m + 1, (1 + BD_LEVEL_GAP) * all->lambda);
+}
+
+static void epsilon_left(void *arg) {
+  weighing *all = arg;
+  all->left_valid = fill_epsilon(all->survivors, all->level, 1, all->middle, all->lambda);
+}
+
+static void epsilon_right(void *arg) {
+  weighing *all = arg;
+  all->right_valid =
+      fill_epsilon(all->survivors, all->level, all->middle, all->level->links.m + 1, all->lambda);
 }
 
 void bd_level_weigh(const bd_survivors *survivors, bd_level *level, double lambda) {
-  fill_reach(level, (1 + BD_LEVEL_GAP) * lambda);
-  fill_epsilon(survivors, level, lambda);
+  size_t m = level->links.m;
+  bool pair = level->pair && m >= BD_LINKS_PAIR;
+  weighing all = {survivors, level, lambda, m / 2 + 1, true, true};
+  bd_pair_run(pair, reach_left, reach_right, &all);
+  level->epsilon[0] = 0;
+  bd_pair_run(pair, epsilon_left, epsilon_right, &all);
+  level->valid = all.left_valid && all.right_valid;
+  level->links.relief[0] = level->links.relief[m] = 0;
+  for (size_t j = 1; j < m; j++)
+    level->links.relief[j] = fmax(level->epsilon[j], level->epsilon[j + 1]);
 }

@@ -27,12 +27,13 @@ typedef struct bd_level {
   double *epsilon; // of bucket j; 0 where it is closed
   uint32_t *reach; // the last edge that a cluster which holds edge i to edge reach[i] may gain λ by
   bool valid;      // buckets are fine enough for the argument to hold at λ
+  bool pair;       // a second thread may help
 } bd_level;
 
 // Cuts each span in `pieces`, even in count, and half of them in value where that differs. Spans
 // are ascending. bd_level_free in every case.
 bd_status bd_level_new(const bd_survivors *survivors, const bd_span *spans, size_t count,
-                       size_t pieces, bd_level *out, bd_error *err);
+                       size_t pieces, bool pair, bd_level *out, bd_error *err);
 // Finds what a border in each bucket can be worth at lambda.
 void bd_level_weigh(const bd_survivors *survivors, bd_level *level, double lambda);
 void bd_level_free(bd_level *level);

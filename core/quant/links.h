@@ -20,15 +20,16 @@ typedef struct bd_links {
   bd_edge *edges; // m + 1 of them; the first is at place 0, the last at the end
   size_t m;
   double *relief; // NULL, or what every chain that cuts at an edge is forgiven; m + 1 of them
+  bool reversed;  // a view from the other end: edges and relief are another one's
   // Work space of a pass.
   double *best;   // f[j]: least cost + λ·links - relief from edge 0 to edge j
   uint32_t *from; // the edge that the last link of that chain starts at
   uint32_t *rivals, *starts;
 } bd_links;
 
-// The same edges seen from the other end: places and sums become negative, so that differences
-// stay.
-void bd_links_mirror(bd_links *links);
+// A view of the same edges and reliefs, which stay the first one's, from the other end: edge j
+// there is edge m - j here. It has work space of its own. bd_links_free in every case.
+bd_status bd_links_reversed(const bd_links *links, bd_links *out, bd_error *err);
 
 // A chain that a pass found. path: edge numbers, links + 1 of them; owned.
 typedef struct bd_chain {
@@ -49,10 +50,13 @@ bd_status bd_links_sample(const bd_survivors *survivors, size_t wanted, bd_links
 void bd_links_free(bd_links *links);
 
 // To make other instances: room for so many edges, edges in ascending order (one that is not past
-// the last is left out), then the work space. bd_links_free in every case.
+// the last is left out), then the sums at all of them and the work space; `pair`: on two threads
+// where that pays. bd_links_free in every case.
 bd_status bd_links_reserve(bd_links *links, size_t edges, bd_error *err);
-bool bd_links_add(const bd_survivors *survivors, bd_links *links, size_t place);
-bd_status bd_links_finish(bd_links *links, bd_error *err);
+bool bd_links_add(bd_links *links, size_t place);
+bd_status bd_links_finish(const bd_survivors *survivors, bd_links *links, bool pair, bd_error *err);
+// So many edges are worth a second thread.
+enum { BD_LINKS_PAIR = 1 << 14 };
 // Never between equal values: such an edge is no use.
 size_t bd_links_snap(const bd_survivors *survivors, size_t place);
 

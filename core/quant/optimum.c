@@ -113,7 +113,7 @@ static bd_status solve_again(const bd_survivors *survivors, const bd_cancel *can
   size_t pieces = sample_size(optimum->k) / count;
   bd_level level;
   bd_solution solution = {0};
-  bd_status status = bd_level_new(survivors, spans, count, pieces, &level, err);
+  bd_status status = bd_level_new(survivors, spans, count, pieces, false, &level, err);
   if (status == BD_OK && level.links.m >= (size_t)optimum->k) {
     status = bd_links_solve(&level.links, optimum->k, optimum->lambda, cancel, &solution, err);
     double lambda = solution.chain.lambda;
@@ -135,17 +135,17 @@ static bd_status near_links(const bd_survivors *survivors, const bd_clusters *cl
   near = near < NEAR_MIN ? NEAR_MIN : near > NEAR_MAX ? NEAR_MAX : near;
   size_t parts = sample_size(clusters->count) / count * NEAR_A_BUCKET;
   BD_TRY(bd_links_reserve(links, (count - 1) * (2 * near + 1) + 2, err));
-  bd_links_add(survivors, links, 0);
+  bd_links_add(links, 0);
   for (size_t i = 1; i < count; i++) {
     size_t border = clusters->borders[i], below = border - clusters->borders[i - 1];
     size_t above = clusters->borders[i + 1] - border;
     for (size_t step = near; step > 0; step--)
-      bd_links_add(survivors, links, bd_links_snap(survivors, border - below * step / parts));
+      bd_links_add(links, bd_links_snap(survivors, border - below * step / parts));
     for (size_t step = 0; step <= near; step++)
-      bd_links_add(survivors, links, bd_links_snap(survivors, border + above * step / parts));
+      bd_links_add(links, bd_links_snap(survivors, border + above * step / parts));
   }
-  bd_links_add(survivors, links, survivors->count);
-  return bd_links_finish(links, err);
+  bd_links_add(links, survivors->count);
+  return bd_links_finish(survivors, links, false, err);
 }
 
 // Lloyd moves one border at a time and rests where none gains alone; over edges close to all of

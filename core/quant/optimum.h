@@ -12,7 +12,7 @@ typedef struct bd_optimum {
   double bound;                  // proved lower bound of the optimal SSE
   double lambda;                 // where the compressed instance has k links
   bool proved;                   // clusters.sse is the optimum, to 1e-9
-  const bd_watch *watch;         // hears when a proof raises the bound; NULL: nobody
+  const bd_watch *watch;         // of whoever waits for a proof; NULL: nobody
 } bd_optimum;
 
 // The optimum over a sample of borders, then Lloyd on all values. Small tensors and those of few

@@ -74,8 +74,8 @@ bd_status bd_quantize(const bd_index *index, const bd_setting *setting, bd_effor
   return quantize(index, setting, effort, NULL, cancel, out, err);
 }
 
-bd_status bd_quantize_watched(const bd_index *index, const bd_setting *setting,
+bd_status bd_quantize_watched(const bd_index *index, const bd_setting *setting, bd_effort effort,
                               const bd_watch *watch, const bd_cancel *cancel, bd_result **out,
                               bd_error *err) {
-  return quantize(index, setting, BD_PROVED, watch, cancel, out, err);
+  return quantize(index, setting, effort, watch, cancel, out, err);
 }

@@ -1,5 +1,6 @@
 #include "core/quant/window.h"
 
+#include "core/base/pair.h"
 #include "core/quant/level.h"
 #include "core/quant/memory.h"
 
@@ -27,6 +28,10 @@ static double target(const bd_proof *proof) {
   return proof->optimum->clusters.sse + proof->optimum->k * proof->optimum->lambda;
 }
 
+static bool in_pairs(const bd_proof *proof) {
+  return proof->optimum->watch && proof->optimum->watch->pair;
+}
+
 // --- one level ----------------------------------------------------------------------------------
 
 static bd_status start_spans(bd_proof *proof, bd_error *err) {
@@ -51,22 +56,57 @@ static void improve(const bd_proof *proof, const bd_level *level, const bd_chain
 static void raise_bound(bd_optimum *optimum, double bound) {
   if (!(bound > optimum->bound)) return;
   optimum->bound = bound;
-  if (optimum->watch) optimum->watch->raised(optimum->watch->arg, bound);
+  if (optimum->watch && optimum->watch->raised) optimum->watch->raised(optimum->watch->arg, bound);
 }
 
-// The pass from the left: a lower bound, and a chain to improve on, of *links links.
-static bd_status pass_forward(const bd_proof *proof, bd_level *level, int *links, bd_error *err) {
-  bd_optimum *optimum = proof->optimum;
-  bd_chain chain = {0};
-  BD_TRY(bd_links_pass(&level->links, optimum->lambda, proof->cancel, &chain, err));
-  double bound = level->links.best[level->links.m] - optimum->k * optimum->lambda - chain.noise;
+// A level under work: its passes from either end.
+typedef struct bd_passes {
+  const bd_proof *proof;
+  bd_level level;
+  bd_links back; // the edges from the other end
+  double lambda; // that the pass over `back` was made with; 0: none yet
+  bd_chain ahead_chain, back_chain;
+  bd_status ahead_status, back_status;
+  bd_error ahead_error, back_error;
+} bd_passes;
+
+static void run_ahead(void *arg) {
+  bd_passes *all = arg;
+  all->ahead_chain = (bd_chain){0};
+  all->ahead_status = bd_links_pass(&all->level.links, all->proof->optimum->lambda,
+                                    all->proof->cancel, &all->ahead_chain, &all->ahead_error);
+}
+
+static void run_back(void *arg) {
+  bd_passes *all = arg;
+  bd_links_free(&all->back);
+  all->lambda = all->proof->optimum->lambda;
+  all->back_status = bd_links_reversed(&all->level.links, &all->back, &all->back_error);
+  if (all->back_status != BD_OK) return;
+  all->back_status = bd_links_pass(&all->back, all->lambda, all->proof->cancel, &all->back_chain,
+                                   &all->back_error);
+  free(all->back_chain.path);
+}
+
+// The pass from the left: a lower bound, and a chain to improve on, of *links links. The one from
+// the right needs nothing of it: on two threads it is made at once, wanted or not.
+static bd_status pass_forward(bd_passes *all, bool windows, int *links, bd_error *err) {
+  bd_level *level = &all->level;
+  bd_optimum *optimum = all->proof->optimum;
+  if (windows && level->pair && level->links.m >= BD_LINKS_PAIR)
+    bd_pair_run(true, run_back, run_ahead, all);
+  else
+    run_ahead(all);
+  bd_chain *chain = &all->ahead_chain;
+  if (all->ahead_status != BD_OK) return *err = all->ahead_error, all->ahead_status;
+  double bound = level->links.best[level->links.m] - optimum->k * optimum->lambda - chain->noise;
   if (level->valid) {
-    improve(proof, level, &chain);
+    improve(all->proof, level, chain);
     level->valid = optimum->clusters.sse - bound <= BD_LEVEL_GAP * optimum->lambda;
     if (level->valid) raise_bound(optimum, bound);
   }
-  *links = chain.links;
-  free(chain.path);
+  *links = chain->links;
+  free(chain->path);
   return BD_OK;
 }
 
@@ -86,40 +126,40 @@ static bd_status aim(const bd_proof *proof, bd_level *level, bd_error *err) {
   return status;
 }
 
-static bd_status weigh(const bd_proof *proof, bd_level *level, bd_error *err) {
+static bd_status weigh(bd_passes *all, bool windows, bd_error *err) {
   int links;
+  bd_level *level = &all->level;
+  const bd_proof *proof = all->proof;
   bd_level_weigh(proof->survivors, level, proof->optimum->lambda);
-  BD_TRY(pass_forward(proof, level, &links, err));
+  BD_TRY(pass_forward(all, windows, &links, err));
   if (links == proof->optimum->k || level->links.m < (size_t)proof->optimum->k) return BD_OK;
+  all->lambda = 0;
   BD_TRY(aim(proof, level, err));
   bd_level_weigh(proof->survivors, level, proof->optimum->lambda);
-  return pass_forward(proof, level, &links, err);
+  return pass_forward(all, windows, &links, err);
 }
 
-// What the cheapest chain with a border at edge j costs, reliefs given: left and right are what it
-// costs from either end. At the ends, where a border makes its cluster vanish, a λ is saved.
-static double through(const bd_level *level, const double *left, size_t j, double lambda) {
-  const bd_links *links = &level->links; // mirrored: edge j is edge m - j
+// What the cheapest chain with a border at edge j costs, reliefs given: what it costs from either
+// end. At the ends, where a border makes its cluster vanish, a λ is saved.
+static double through(const bd_passes *all, size_t j) {
+  const bd_links *links = &all->level.links;
   size_t m = links->m;
-  if (j == 0 || j == m) return left[m] + lambda;
-  return left[j] + links->best[m - j] + 2 * links->relief[m - j];
+  if (j == 0 || j == m) return links->best[m] + all->lambda;
+  return links->best[j] + all->back.best[m - j] + 2 * links->relief[j];
 }
 
-static size_t mirrored_place(const bd_level *level, size_t j) {
-  return (size_t)-level->links.edges[level->links.m - j].place;
-}
-
-// Keeps the buckets that can hold a border of the optimum. The level is mirrored.
-static bd_status keep_windows(bd_proof *proof, const bd_level *level, const double *left,
-                              bd_error *err) {
+// Keeps the buckets that can hold a border of the optimum.
+static bd_status keep_windows(bd_proof *proof, const bd_passes *all, bd_error *err) {
+  const bd_level *level = &all->level;
+  const bd_edge *edges = level->links.edges;
   size_t m = level->links.m, kept = 0, values = 0;
-  double lambda = proof->optimum->lambda, most = target(proof) * (1 + SLACK);
+  double most = target(proof) * (1 + SLACK);
   bd_span *spans = bd_scratch_alloc(m + 1, sizeof *spans);
   if (!spans) return bd_fail_memory(err, "the proof's windows");
-  double before = through(level, left, 0, lambda);
+  double before = through(all, 0);
   for (size_t j = 1; j <= m; j++) {
-    double after = through(level, left, j, lambda);
-    size_t from = mirrored_place(level, j - 1), to = mirrored_place(level, j);
+    double after = through(all, j);
+    size_t from = (size_t)edges[j - 1].place, to = (size_t)edges[j].place;
     if (level->open[j] && fmin(before, after) - level->epsilon[j] <= most) {
       spans[kept++] = (bd_span){from, to};
       values += to - from;
@@ -135,20 +175,11 @@ static bd_status keep_windows(bd_proof *proof, const bd_level *level, const doub
   return BD_OK;
 }
 
-// The pass from the right, over the level mirrored.
-static bd_status pass_backward(bd_proof *proof, bd_level *level, bd_error *err) {
-  size_t size = level->links.m + 1;
-  double *left = bd_scratch_alloc(size, sizeof *left);
-  if (!left) return bd_fail_memory(err, "the proof's windows");
-  memcpy(left, level->links.best, size * sizeof *left);
-  bd_links_mirror(&level->links);
-  bd_chain chain = {0};
-  bd_status status =
-      bd_links_pass(&level->links, proof->optimum->lambda, proof->cancel, &chain, err);
-  if (status == BD_OK) status = keep_windows(proof, level, left, err);
-  free(chain.path);
-  free(left);
-  return status;
+// By the passes from both ends, at one λ.
+static bd_status narrow_windows(bd_proof *proof, bd_passes *all, bd_error *err) {
+  if (all->lambda != proof->optimum->lambda) run_back(all);
+  if (all->back_status != BD_OK) return *err = all->back_error, all->back_status;
+  return keep_windows(proof, all, err);
 }
 
 // --- the end ------------------------------------------------------------------------------------
@@ -157,15 +188,15 @@ static bd_status pass_backward(bd_proof *proof, bd_level *level, bd_error *err) 
 static bd_status window_links(const bd_proof *proof, bd_links *links, bd_error *err) {
   const bd_survivors *survivors = proof->survivors;
   BD_TRY(bd_links_reserve(links, proof->values + 2 * proof->span_count + 2, err));
-  bd_links_add(survivors, links, 0);
+  bd_links_add(links, 0);
   for (size_t i = 0; i < proof->span_count; i++) {
     size_t place = proof->spans[i].from;
     for (; place < proof->spans[i].to; place = bd_survivors_next(survivors, place))
-      bd_links_add(survivors, links, place);
-    bd_links_add(survivors, links, place);
+      bd_links_add(links, place);
+    bd_links_add(links, place);
   }
-  bd_links_add(survivors, links, survivors->count);
-  return bd_links_finish(links, err);
+  bd_links_add(links, survivors->count);
+  return bd_links_finish(survivors, links, in_pairs(proof), err);
 }
 
 static bd_status solve_windows(bd_proof *proof, bd_error *err) {
@@ -188,13 +219,14 @@ static size_t first_buckets(int k) {
 
 static bd_status run_level(bd_proof *proof, bool windows, bool *valid, bd_error *err) {
   size_t pieces = proof->buckets / proof->span_count;
-  bd_level level;
+  bd_passes all = {.proof = proof};
   bd_status status = bd_level_new(proof->survivors, proof->spans, proof->span_count,
-                                  pieces < 4 ? 4 : pieces, &level, err);
-  if (status == BD_OK) status = weigh(proof, &level, err);
-  *valid = level.valid;
-  if (status == BD_OK && windows && level.valid) status = pass_backward(proof, &level, err);
-  bd_level_free(&level);
+                                  pieces < 4 ? 4 : pieces, in_pairs(proof), &all.level, err);
+  if (status == BD_OK) status = weigh(&all, windows, err);
+  *valid = all.level.valid;
+  if (status == BD_OK && windows && *valid) status = narrow_windows(proof, &all, err);
+  bd_links_free(&all.back);
+  bd_level_free(&all.level);
   return status;
 }
 

@@ -17,6 +17,7 @@ typedef struct order {
   const bd_model *model;
   const bd_index *index;
   bd_setting setting;
+  bool pair;                   // the user waits: two threads may work on it
   struct bd_optimum *approach; // what a proof goes on from; NULL: all over again
   bd_delivery *delivery;
 } order;
@@ -56,13 +57,19 @@ static void report_bound(void *arg, double bound) {
 }
 
 static void prove(order *o, bd_delivery *out, const bd_cancel *cancel) {
-  bd_watch watch = {report_bound, o};
+  bd_watch watch = {report_bound, o, o->pair};
   if (o->approach)
     out->status = bd_quantize_prove(o->index, &o->setting, o->approach, &watch, cancel,
                                     &out->certificate, &out->error);
   else
-    out->status =
-        bd_quantize_watched(o->index, &o->setting, &watch, cancel, &out->result, &out->error);
+    out->status = bd_quantize_watched(o->index, &o->setting, BD_PROVED, &watch, cancel,
+                                      &out->result, &out->error);
+}
+
+static void quantize(const order *o, bd_delivery *out, const bd_cancel *cancel) {
+  bd_watch watch = {NULL, NULL, o->pair};
+  out->status = bd_quantize_watched(o->index, &o->setting, BD_QUICK, &watch, cancel, &out->result,
+                                    &out->error);
 }
 
 static void free_order(order *o) {
@@ -85,7 +92,7 @@ static void run(void *arg, const bd_cancel *cancel) {
   else if (out->stage == BD_STAGE_PROOF)
     prove(o, out, cancel);
   else
-    out->status = bd_quantize(o->index, &o->setting, BD_QUICK, cancel, &out->result, &out->error);
+    quantize(o, out, cancel);
   deliver(o->session, out);
   free_order(o);
 }
@@ -198,7 +205,8 @@ static bool submit(bd_session *session, int layer, bd_stage stage, int part, uin
   delivery->part = part;
   delivery->generation = generation;
   const bd_slot *slot = &session->slots[layer];
-  *o = (order){session, session->model, slot->index, setting, NULL, delivery};
+  bool pair = layer == session->in_hand && bd_pool_threads(session->pool) > 1;
+  *o = (order){session, session->model, slot->index, setting, pair, NULL, delivery};
   if (stage == BD_STAGE_PROOF) o->approach = bd_approach_copy(slot->result->approach);
   session->in_flight++;
   *ticket = bd_pool_submit(session->pool, (bd_task){run, drop, o, 0});

@@ -125,8 +125,8 @@ static void bound_rises_to_the_proof(void **state) {
   heard all = {.count = 0};
   bd_result *quick = naive_run(index, &setting, BD_QUICK), *proved;
   bd_error err = {""};
-  const bd_watch watch = {hear, &all};
-  if (bd_quantize_watched(index, &setting, &watch, NULL, &proved, &err) != BD_OK)
+  const bd_watch watch = {hear, &all, false};
+  if (bd_quantize_watched(index, &setting, BD_PROVED, &watch, NULL, &proved, &err) != BD_OK)
     fail_msg("%s", err.text);
   assert_true(proved->proved && all.count >= 2);
   assert_true(all.bounds[all.count - 1] > quick->cluster_bound);
@@ -171,6 +171,42 @@ static void proof_goes_on_from_a_quick_result(void **state) {
   free(weights);
 }
 
+static bd_result *run_watched(const bd_index *index, const bd_setting *setting, bd_effort effort,
+                              bool pair) {
+  bd_watch watch = {NULL, NULL, pair};
+  bd_result *result;
+  bd_error err = {""};
+  if (bd_quantize_watched(index, setting, effort, &watch, NULL, &result, &err) != BD_OK)
+    fail_msg("%s", err.text);
+  return result;
+}
+
+// Enough buckets that the proof is shared out, at the ends of the hole too.
+static void two_threads_give_the_same(void **state) {
+  (void)state;
+  enum { LARGE = 400000 };
+  static const char *const settings[] = {"method=kmeans,bits=8", "method=kmeans,bits=8,prune=0.4",
+                                         "method=kmeans,bits=7,init=optimal"};
+  float *weights = malloc(LARGE * sizeof *weights);
+  bd_rng rng = bd_rng_seed(9, 0);
+  naive_fill(SHAPE_NORMAL, &rng, weights, LARGE);
+  bd_index *index = naive_index(weights, LARGE);
+  for (size_t i = 0; i < 2 * sizeof settings / sizeof *settings; i++) {
+    bd_setting setting = naive_setting(settings[i / 2]);
+    bd_effort effort = i % 2 ? BD_PROVED : BD_QUICK;
+    bd_result *one = run_watched(index, &setting, effort, false);
+    bd_result *two = run_watched(index, &setting, effort, true);
+    assert_true(one->sse == two->sse && one->cluster_bound == two->cluster_bound);
+    assert_int_equal(one->proved, two->proved);
+    assert_int_equal(one->level_count, two->level_count);
+    assert_memory_equal(one->levels, two->levels, (size_t)one->level_count * sizeof *one->levels);
+    bd_result_free(one);
+    bd_result_free(two);
+  }
+  bd_index_free(index);
+  free(weights);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(agrees_with_dynamic_programme),
@@ -178,6 +214,7 @@ int main(void) {
       cmocka_unit_test(windows_of_many_clusters),
       cmocka_unit_test(bound_rises_to_the_proof),
       cmocka_unit_test(proof_goes_on_from_a_quick_result),
+      cmocka_unit_test(two_threads_give_the_same),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
