@@ -93,8 +93,13 @@ bd_status bd_coded_of(const bd_result *result, const bd_index *index, const floa
   return status;
 }
 
+bd_coded *bd_coded_share(bd_coded *coded) {
+  if (coded) atomic_fetch_add(&coded->shares, 1);
+  return coded;
+}
+
 void bd_coded_free(bd_coded *coded) {
-  if (!coded) return;
+  if (!coded || atomic_fetch_sub(&coded->shares, 1) > 0) return;
   free(coded->codes);
   free(coded->books);
   free(coded->levels);

@@ -6,6 +6,8 @@
 #include "core/quant/parts.h"
 #include "core/quant/quantize.h"
 
+#include <stdatomic.h>
+
 // The levels of one part.
 typedef struct bd_book {
   const double
@@ -22,10 +24,11 @@ typedef struct bd_coded {
   uint16_t *codes; // in stored order: the place in the levels of the weight's part (`mask` at 8
                    // bits has 257 of them)
   bd_parts parts;
-  bd_book *books; // one a part
-  double *levels; // of all books
-  double *scale;  // NULL, or one a channel
-  double *shift;  // NULL, or one a channel
+  bd_book *books;    // one a part
+  double *levels;    // of all books
+  double *scale;     // NULL, or one a channel
+  double *shift;     // NULL, or one a channel
+  atomic_int shares; // owners beside the first
 } bd_coded;
 
 // Codes of the weights that the index was made of. BD_FAILED: memory. The result has levels
@@ -33,6 +36,9 @@ typedef struct bd_coded {
 bd_status bd_coded_of(const bd_result *result, const bd_index *index, const float *weights,
                       bd_axes axes, bd_coded **out, bd_error *err);
 void bd_coded_free(bd_coded *coded);
+// One more owner, who frees it too; nobody changes it any more. From any thread. Returns coded,
+// which may be NULL.
+bd_coded *bd_coded_share(bd_coded *coded);
 
 // How many levels all books have together.
 size_t bd_coded_levels(const bd_coded *coded);

@@ -5,25 +5,34 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { TILE = 128, CHUNK = 1024 }; // columns of a task; rows summed in floats
 
 static const double DAMPING = 0.01;
 
-static float *floats(int64_t rows, int64_t columns) {
-  return calloc((size_t)rows * (size_t)columns + 1, sizeof(float));
+static bool reserve(void *array, size_t *room, size_t bytes) {
+  void **at = array;
+  if (bytes < *room) return true;
+  free(*at);
+  *room = bytes + 1;
+  *at = malloc(*room);
+  if (!*at) *room = 0;
+  return *at != NULL;
 }
 
-bd_status bd_rows_new(int64_t count, int64_t groups, int64_t in, int64_t out, bd_rows *rows,
-                      bd_error *err) {
-  *rows = (bd_rows){.count = count, .groups = groups, .in = in, .out = out};
-  rows->x = floats(count, groups * in);
-  rows->y = floats(count, groups * out);
-  rows->x_mean = calloc((size_t)(groups * in) + 1, sizeof(double));
-  rows->y_mean = calloc((size_t)(groups * out) + 1, sizeof(double));
-  if (rows->x && rows->y && rows->x_mean && rows->y_mean) return BD_OK;
-  bd_rows_free(rows);
-  return bd_fail_memory(err, "the calibration rows");
+bd_status bd_rows_shape(int64_t count, int64_t groups, int64_t in, int64_t out, bd_rows *rows,
+                        bd_error *err) {
+  size_t x = (size_t)(groups * in), y = (size_t)(groups * out), n = (size_t)count;
+  rows->count = count, rows->groups = groups, rows->in = in, rows->out = out;
+  if (!reserve(&rows->x, &rows->room[0], n * x * sizeof *rows->x) ||
+      !reserve(&rows->y, &rows->room[1], n * y * sizeof *rows->y) ||
+      !reserve(&rows->x_mean, &rows->room[2], x * sizeof *rows->x_mean) ||
+      !reserve(&rows->y_mean, &rows->room[3], y * sizeof *rows->y_mean))
+    return bd_fail_memory(err, "the calibration rows");
+  memset(rows->x_mean, 0, x * sizeof *rows->x_mean);
+  memset(rows->y_mean, 0, y * sizeof *rows->y_mean);
+  return BD_OK;
 }
 
 void bd_rows_free(bd_rows *rows) {

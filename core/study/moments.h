@@ -6,6 +6,7 @@
 #include "core/base/pool.h"
 #include "core/base/status.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 // Rows of a layer of `groups` separate blocks (1: dense; depthwise: one a channel). A block maps
@@ -15,11 +16,13 @@ typedef struct bd_rows {
   float *x;                // count × groups·in
   float *y;                // count × groups·out: what the float network has there
   double *x_mean, *y_mean; // of the columns, once they are centred
+  size_t room[4];          // of these arrays: rows that are shaped anew take no new memory
 } bd_rows;
 
-// Everything zeroed. BD_FAILED: memory.
-bd_status bd_rows_new(int64_t count, int64_t groups, int64_t in, int64_t out, bd_rows *rows,
-                      bd_error *err);
+// Shapes rows that were zeroed or shaped before: x and y are then to be filled, the means are
+// zeroed. BD_FAILED: memory.
+bd_status bd_rows_shape(int64_t count, int64_t groups, int64_t in, int64_t out, bd_rows *rows,
+                        bd_error *err);
 void bd_rows_free(bd_rows *rows);
 
 // Takes the means out of the columns, in place. BD_INVALID: a NaN or Inf among them.

@@ -289,14 +289,14 @@ static void fill_rows(bd_rng *rng, bd_rows *rows, const double *w) {
 static void match_restores_means_and_deviations(void **state) {
   (void)state;
   bd_rng rng = bd_rng_seed(6, 0);
-  bd_rows rows, plain;
+  bd_rows rows = {0}, plain = {0};
   double w[2 * OUT * N], q[2 * OUT * N], bias = 0.75;
   for (int i = 0; i < 2 * OUT * N; i++) {
     w[i] = bd_rng_normal(&rng);
     q[i] = round(w[i]);
   }
-  assert_int_equal(bd_rows_new(ROWS, 2, N, OUT, &rows, NULL), BD_OK);
-  assert_int_equal(bd_rows_new(ROWS, 2, N, OUT, &plain, NULL), BD_OK);
+  assert_int_equal(bd_rows_shape(ROWS, 2, N, OUT, &rows, NULL), BD_OK);
+  assert_int_equal(bd_rows_shape(ROWS, 2, N, OUT, &plain, NULL), BD_OK);
   fill_rows(&rng, &rows, w);
   memcpy(plain.x, rows.x, sizeof(float) * ROWS * 2 * N);
   memcpy(plain.y, rows.y, sizeof(float) * ROWS * 2 * OUT);
@@ -345,9 +345,9 @@ static void moments_are_those_of_doubles(void **state) {
   double w[2 * OUT * N];
   for (int i = 0; i < 2 * OUT * N; i++)
     w[i] = bd_rng_normal(&rng);
-  bd_rows rows;
+  bd_rows rows = {0};
   bd_moments one, two;
-  assert_int_equal(bd_rows_new(ROWS, 2, N, OUT, &rows, NULL), BD_OK);
+  assert_int_equal(bd_rows_shape(ROWS, 2, N, OUT, &rows, NULL), BD_OK);
   fill_rows(&rng, &rows, w);
   assert_int_equal(bd_rows_centre(&rows, 3, NULL), BD_OK);
   assert_int_equal(bd_moments_of(&rows, 1, 1, NULL, &one, NULL), BD_OK);
