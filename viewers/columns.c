@@ -16,18 +16,25 @@ static const struct {
   bool right;
   int width; // 0: depends on the model
 } table[BD_COLUMN_COUNT] = {
-    [BD_COLUMN_NUMBER] = {"#", true, 0},        [BD_COLUMN_TENSOR] = {"tensor", false, 0},
-    [BD_COLUMN_OP] = {"op", false, 0},          [BD_COLUMN_SHAPE] = {"shape", false, 0},
-    [BD_COLUMN_WEIGHTS] = {"weights", true, 0}, [BD_COLUMN_MACS] = {"MACs", true, 5},
-    [BD_COLUMN_BITS] = {"bits", true, 4},       [BD_COLUMN_PRUNE] = {"prune", true, 5},
-    [BD_COLUMN_SQNR] = {"SQNR", true, 6},       [BD_COLUMN_OPTIMUM] = {"opt", true, 6},
-    [BD_COLUMN_SIZE] = {"size", true, 5},       [BD_COLUMN_SPARK] = {"", false, SPARK_LEAST},
+    [BD_COLUMN_NUMBER] = {"#", true, 0},
+    [BD_COLUMN_TENSOR] = {"tensor", false, 0},
+    [BD_COLUMN_OP] = {"op", false, 0},
+    [BD_COLUMN_SHAPE] = {"shape", false, 0},
+    [BD_COLUMN_WEIGHTS] = {"weights", true, 0},
+    [BD_COLUMN_MACS] = {"MACs", true, 5},
+    [BD_COLUMN_BITS] = {"bits", true, 4},
+    [BD_COLUMN_PRUNE] = {"prune", true, 5},
+    [BD_COLUMN_SQNR] = {"SQNR", true, 6},
+    [BD_COLUMN_LOCAL] = {"local", true, 6},
+    [BD_COLUMN_OPTIMUM] = {"opt", true, 6},
+    [BD_COLUMN_SIZE] = {"size", true, 5},
+    [BD_COLUMN_SPARK] = {"", false, SPARK_LEAST},
 };
 
 static const bd_column dropped_first[] = {
-    BD_COLUMN_SHAPE, BD_COLUMN_MACS,    BD_COLUMN_NUMBER, BD_COLUMN_SIZE,
-    BD_COLUMN_OP,    BD_COLUMN_WEIGHTS, BD_COLUMN_SPARK,  BD_COLUMN_OPTIMUM,
-    BD_COLUMN_PRUNE, BD_COLUMN_BITS,    BD_COLUMN_SQNR,
+    BD_COLUMN_SHAPE,   BD_COLUMN_MACS,  BD_COLUMN_NUMBER,  BD_COLUMN_SIZE,
+    BD_COLUMN_LOCAL,   BD_COLUMN_OP,    BD_COLUMN_WEIGHTS, BD_COLUMN_SPARK,
+    BD_COLUMN_OPTIMUM, BD_COLUMN_PRUNE, BD_COLUMN_BITS,    BD_COLUMN_SQNR,
 };
 
 const char *bd_column_title(bd_column column) {
@@ -52,6 +59,7 @@ static int total(const bd_plan *plan, int gap) {
 static void natural_widths(const bd_longest *longest, bd_plan *plan) {
   for (int i = 0; i < BD_COLUMN_COUNT; i++)
     plan->width[i] = table[i].width;
+  if (!longest->local) plan->width[BD_COLUMN_LOCAL] = 0;
   plan->width[BD_COLUMN_NUMBER] = clamp(longest->number, 2, 9);
   plan->width[BD_COLUMN_TENSOR] = clamp(longest->tensor, 6, NAME_WANTED);
   plan->width[BD_COLUMN_OP] = clamp(longest->op, 4, 9);

@@ -14,6 +14,7 @@ typedef enum bd_column {
   BD_COLUMN_BITS,
   BD_COLUMN_PRUNE,
   BD_COLUMN_SQNR,
+  BD_COLUMN_LOCAL,
   BD_COLUMN_OPTIMUM,
   BD_COLUMN_SIZE,
   BD_COLUMN_SPARK,
@@ -26,6 +27,7 @@ bool bd_column_right(bd_column column); // numbers stand right
 // The longest text in each column whose width depends on the model.
 typedef struct bd_longest {
   int number, tensor, op, shape, weights;
+  bool local; // there are local errors: without data that column is left out
 } bd_longest;
 
 typedef struct bd_plan {

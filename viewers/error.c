@@ -327,8 +327,23 @@ static void copy(bd_view *view, const bd_desk *desk, char *out, size_t size) {
   if (state && state->result) snprintf(out, size, "%.6g", state->result->sqnr_db);
 }
 
+// What the layer alone does to its output, where there is data.
+static void title(bd_view *view, const bd_desk *desk, bool ascii, int columns, char *out,
+                  size_t size) {
+  (void)view;
+  (void)ascii;
+  const bd_layer_state *state = bd_desk_state(desk);
+  char db[BD_SHOW_SIZE];
+  out[0] = '\0';
+  if (!state || !state->local_known || isnan(state->local_db)) return;
+  snprintf(out, size, "local %s%s", state->local_stale ? "~" : "",
+           bd_show_sqnr(db, state->local_db));
+  if (bd_show_columns(out) > columns) out[0] = '\0';
+}
+
 const bd_view_class bd_error_view = {
     .name = "error",
+    .title = title,
     .open = open_error,
     .close = close_error,
     .draw = draw,
@@ -337,5 +352,5 @@ const bd_view_class bd_error_view = {
     .signs = "The squared error in three parts: of pruning, of the K-means clusters, and of moving "
              "their centres onto the grid. merged: centres that fell on one level of the grid, so "
              "that codes stay unused. A ~ marks a number of the setting before: the new one is "
-             "being computed.",
+             "being computed. local, in the title: the same figure as in the table of layers.",
 };

@@ -2,6 +2,7 @@
 #include "viewers/layers.h"
 
 #include "core/base/text.h"
+#include "core/session/live.h"
 #include "viewers/columns.h"
 #include "viewers/match.h"
 #include "viewers/order.h"
@@ -152,6 +153,7 @@ static void value_text(const bd_layer_state *state, bd_column column, char value
   value[0] = '\0';
   if (column == BD_COLUMN_BITS) snprintf(value, BD_SHOW_SIZE, "%d", state->dial.setting.bits);
   if (column == BD_COLUMN_PRUNE) bd_show_prune(value, state->dial.setting.prune);
+  if (column == BD_COLUMN_LOCAL && state->local_known) bd_show_sqnr(value, state->local_db);
   if (!result) return;
   if (column == BD_COLUMN_SQNR) bd_show_sqnr(value, result->sqnr_db);
   if (column == BD_COLUMN_OPTIMUM) bd_show_optimum(value, result);
@@ -189,9 +191,12 @@ static void cell_text(const bd_desk *desk, int index, bd_column column, bool asc
   }
 }
 
-// Columns that show the result, which may be one of before.
-static bool is_of_result(bd_column column) {
-  return column == BD_COLUMN_SQNR || column == BD_COLUMN_OPTIMUM || column == BD_COLUMN_SIZE;
+// Is what the column shows of the setting before?
+static bool is_stale(const bd_layer_state *state, bd_column column) {
+  if (column == BD_COLUMN_LOCAL) return state->local_stale;
+  bool of_result =
+      column == BD_COLUMN_SQNR || column == BD_COLUMN_OPTIMUM || column == BD_COLUMN_SIZE;
+  return of_result && state->stale && state->result;
 }
 
 static bd_role cell_role(const bd_layer_state *state, bd_column column) {
@@ -205,11 +210,15 @@ static bd_role cell_role(const bd_layer_state *state, bd_column column) {
     return setting->bits != usual.bits ? BD_ROLE_CHANGED : BD_ROLE_TEXT;
   case BD_COLUMN_PRUNE:
     return setting->prune > 0 ? BD_ROLE_CHANGED : BD_ROLE_DIM;
+  case BD_COLUMN_LOCAL:
+    return is_stale(state, column) ? BD_ROLE_STALE
+           : state->local_known    ? BD_ROLE_TEXT
+                                   : BD_ROLE_DIM;
   case BD_COLUMN_SQNR:
   case BD_COLUMN_OPTIMUM:
   case BD_COLUMN_SIZE:
     if (!state->result) return BD_ROLE_DIM;
-    if (state->stale) return BD_ROLE_STALE;
+    if (is_stale(state, column)) return BD_ROLE_STALE;
     return column == BD_COLUMN_OPTIMUM && state->result->proved ? BD_ROLE_GOOD : BD_ROLE_TEXT;
   default:
     return BD_ROLE_TEXT;
@@ -262,7 +271,7 @@ static void draw_cell(bd_view *view, const bd_desk *desk, int index, bd_column c
     return;
   }
   cell_text(desk, index, column, bd_canvas_ascii(area.canvas), text, sizeof text);
-  if (is_of_result(column) && state->stale && state->result)
+  if (is_stale(state, column))
     bd_put(area, at + width - bd_show_columns(text) - 1, row, '~', BD_ROLE_STALE);
   if (bd_column_right(column))
     bd_print_right(area, at + width, row, cell_role(state, column), text);
@@ -328,6 +337,7 @@ static void draw(bd_view *view, const bd_desk *desk, bd_area area, bool focused)
   update(view, desk);
   measure(view, desk, bd_canvas_ascii(area.canvas));
   int head = area.rows > HEAD_ROWS ? HEAD_ROWS : 0;
+  view->longest.local = bd_session_live(desk->session)->on;
   view->plan = bd_columns_plan(&view->longest, area.columns);
   view->rows = area.rows - head;
   scroll(view, place_in_hand(view, desk));
@@ -368,6 +378,14 @@ static void sort_by(bd_view *view, bd_desk *desk, bd_column column, bool reverse
   bd_desk_say(desk, "sorted by %s, %s", name, reverse ? "falling" : "rising");
 }
 
+// The next column to sort by; that of local errors only where it is there.
+static bd_column beside(const bd_desk *desk, bd_column sort, int step) {
+  do
+    sort = (bd_column)(((int)sort + BD_COLUMN_SPARK + step) % BD_COLUMN_SPARK);
+  while (sort == BD_COLUMN_LOCAL && !bd_session_live(desk->session)->on);
+  return sort;
+}
+
 static void command(bd_view *view, bd_desk *desk, int id) {
   update(view, desk);
   int place = place_in_hand(view, desk), page = view->rows > 1 ? view->rows - 1 : 1;
@@ -386,11 +404,10 @@ static void command(bd_view *view, bd_desk *desk, int id) {
     move_to(view, desk, view->order.count - 1);
     break;
   case SORT_NEXT:
-    sort_by(view, desk, (bd_column)((sort + 1) % BD_COLUMN_SPARK), view->order.reverse);
+    sort_by(view, desk, beside(desk, sort, 1), view->order.reverse);
     break;
   case SORT_PREVIOUS:
-    sort_by(view, desk, (bd_column)((sort + BD_COLUMN_SPARK - 1) % BD_COLUMN_SPARK),
-            view->order.reverse);
+    sort_by(view, desk, beside(desk, sort, -1), view->order.reverse);
     break;
   case REVERSE:
     sort_by(view, desk, sort, !view->order.reverse);
@@ -460,7 +477,9 @@ const bd_view_class bd_layers_view = {
     .copy = copy,
     .signs = "A ~ marks a number of the setting before, here and in the first line: the new one is "
              "being computed. A ! beside the bits: the format that :target names cannot hold them. "
-             "MACs are the multiply–accumulates of one run. "
+             "MACs are the multiply–accumulates of one run. local, with data: the SQNR of the "
+             "layer's own output with this layer alone quantized, on the first 32 samples, or as "
+             "many as 256 MiB of activations hold. "
              "opt is how far the clustering is from the optimum: ✓ none, +2% so "
              "much, ≤+2% at most so much.",
 };

@@ -40,6 +40,8 @@ static double number_key(bd_column sort, const bd_layer *layer, const bd_layer_s
     return state->refused ? NAN : state->dial.setting.prune;
   case BD_COLUMN_SQNR:
     return result ? result->sqnr_db : NAN;
+  case BD_COLUMN_LOCAL:
+    return state->local_db;
   case BD_COLUMN_OPTIMUM:
     return result ? result->optimum_ratio : NAN;
   case BD_COLUMN_SIZE:

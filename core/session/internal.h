@@ -132,7 +132,15 @@ bool bd_survey_poll(bd_session *session);
 // Hands a survey over (NULL: there is none), from any thread. better: it takes the place of one.
 void bd_session_give_survey(bd_session *session, bd_survey *survey, bool better);
 
+// The setting that a layer is to be run with; indexes live as long as the session.
+typedef struct bd_wish {
+  const bd_index *index; // NULL: the layer stays as it is
+  bd_setting setting;
+} bd_wish;
+
 typedef struct bd_live bd_live;
+// What the user looks at has changed.
+void bd_live_look(bd_session *session);
 void bd_live_free(bd_live *live);
 // A setting changed: what runs is in vain.
 void bd_live_changed(bd_session *session);

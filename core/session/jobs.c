@@ -296,6 +296,7 @@ void bd_jobs_changed(bd_session *session, int layer, bool curve_changed) {
   slot->generation++;
   slot->failed = false;
   state->stale = true;
+  state->local_stale = state->local_known;
   state->proving = false;
   if (curve_changed) {
     slot->curve_generation++;

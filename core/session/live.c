@@ -1,6 +1,7 @@
 #include "core/session/live.h"
 
 #include "core/base/memory.h"
+#include "core/session/errors.h"
 #include "core/session/internal.h"
 
 #include <stdlib.h>
@@ -11,18 +12,13 @@
 // the layer that was edited. No more of these than a quarter of what is left under --memory.
 enum { KEEP_BYTES = 256 << 20, KEEP_ACTIVATIONS = 512 << 20 };
 
-// The settings that are to be evaluated; indexes live as long as the session.
-typedef struct wish {
-  const bd_index *index; // NULL: the layer stays as it is
-  bd_setting setting;
-} wish;
-
 struct bd_live {
   pthread_t thread;
   pthread_mutex_t lock; // of all below
   pthread_cond_t work;
-  wish *wishes; // the newest request; NULL none
+  bd_wish *wishes; // the newest request; NULL none
   bool closing, failed, busy, ready;
+  bool measuring; // local errors are wanted, or not known to be none
   bd_evaluation figures;
   uint64_t generation; // of the request that figures belong to; 0: the float network alone
   uint64_t wished;     // of the newest request
@@ -39,7 +35,10 @@ struct bd_live {
   bd_live_parts parts;
   bd_eval *eval;
   bd_swap *swap;
-  wish *applied;
+  bd_wish *applied;
+  bool whole; // `applied` is all of the last request
+
+  bd_errors *errors;
 };
 
 // --- on the live thread --------------------------------------------------------------------------
@@ -60,8 +59,8 @@ static bd_status evaluate(bd_live *live, const bd_swap *swap, bd_error *err) {
   return BD_OK;
 }
 
-static bd_status apply(bd_live *live, int layer, const wish *wanted, bd_error *err) {
-  wish *held = &live->applied[layer];
+static bd_status apply(bd_live *live, int layer, const bd_wish *wanted, bd_error *err) {
+  bd_wish *held = &live->applied[layer];
   if (!wanted->index || (held->index && bd_setting_equal(&held->setting, &wanted->setting)))
     return BD_OK;
   bd_result *result;
@@ -73,10 +72,13 @@ static bd_status apply(bd_live *live, int layer, const wish *wanted, bd_error *e
   return status;
 }
 
-static bd_status serve(bd_live *live, const wish *wishes, bd_error *err) {
+static bd_status serve(bd_live *live, const bd_wish *wishes, bd_error *err) {
+  live->whole = false;
   for (int i = 0; i < live->count; i++)
     BD_TRY(apply(live, i, &wishes[i], err));
-  return evaluate(live, live->swap, err);
+  BD_TRY(evaluate(live, live->swap, err));
+  live->whole = true;
+  return BD_OK;
 }
 
 static bd_status prepare(bd_live *live, bd_error *err) {
@@ -94,23 +96,35 @@ static bd_status prepare(bd_live *live, bd_error *err) {
   return evaluate(live, NULL, err);
 }
 
-// The next request, or NULL where the session closes.
-static wish *await(bd_live *live) {
+// The local error of a layer, where the settings that are there are those of now.
+static bool wants_error(bd_live *live, int *layer) {
+  return live->whole && !atomic_load(&live->cancel) &&
+         bd_errors_next(live->errors, live->applied, layer);
+}
+
+// What is done next: a request in *wishes, or else the local error of *layer. False: the session
+// closes.
+static bool await(bd_live *live, bd_wish **wishes, int *layer) {
+  bool error = false;
   pthread_mutex_lock(&live->lock);
   live->ready = true;
   live->busy = false;
-  bd_session_wake(live->session);
-  while (!live->wishes && !live->closing)
+  while (!live->wishes && !live->closing && !(error = wants_error(live, layer))) {
+    live->measuring = false;
+    bd_session_wake(live->session);
     pthread_cond_wait(&live->work, &live->lock);
-  wish *taken = live->closing ? NULL : live->wishes;
-  if (taken) {
+  }
+  bool open = !live->closing;
+  *wishes = open && !error ? live->wishes : NULL;
+  if (*wishes) {
     live->wishes = NULL;
-    live->busy = true;
+    live->busy = live->measuring = true;
     live->served = live->wished;
     atomic_store(&live->cancel, false);
   }
   pthread_mutex_unlock(&live->lock);
-  return taken;
+  bd_session_wake(live->session);
+  return open;
 }
 
 // The reason first, so that who sees the failure has it.
@@ -123,13 +137,27 @@ static void give_up(bd_live *live, const bd_error *err) {
   bd_session_wake(live->session);
 }
 
+// The accuracy goes on without local errors.
+static void measure(bd_live *live, int layer) {
+  bd_error why;
+  bd_status status = bd_errors_measure(live->errors, &live->parts, layer, &live->applied[layer],
+                                       &live->cancel, &why);
+  if (status == BD_OK || status == BD_CANCELLED) return;
+  bd_session_say(live->session, why.text);
+  bd_errors_give_up(live->errors);
+}
+
 static void *run(void *arg) {
   bd_live *live = arg;
   bd_error err = {{0}};
   bd_status status = prepare(live, &err);
-  wish *wishes;
-  while (status == BD_OK && (wishes = await(live))) {
-    status = serve(live, wishes, &err);
+  bd_wish *wishes;
+  int layer;
+  while (status == BD_OK && await(live, &wishes, &layer)) {
+    if (wishes)
+      status = serve(live, wishes, &err);
+    else
+      measure(live, layer);
     if (status == BD_CANCELLED) status = BD_OK; // by the next edit
     free(wishes);
   }
@@ -148,17 +176,24 @@ bd_status bd_session_go_live(bd_session *session, bd_live_open open, void *arg, 
   live->threads = bd_pool_threads(session->pool);
   live->open = open;
   live->arg = arg;
-  live->busy = true;
+  live->busy = live->measuring = true;
+  bd_status status = bd_errors_new(session->model, live->threads, &live->errors, err);
+  if (status != BD_OK) {
+    free(live);
+    return status;
+  }
   pthread_mutex_init(&live->lock, NULL);
   pthread_cond_init(&live->work, NULL);
   if (pthread_create(&live->thread, NULL, run, live) != 0) {
     pthread_cond_destroy(&live->work);
     pthread_mutex_destroy(&live->lock);
+    bd_errors_free(live->errors);
     free(live);
     return bd_fail(err, BD_FAILED, "no thread can be started: check `ulimit -u`");
   }
   session->live = live;
   session->live_state.on = true;
+  bd_live_look(session);
   return BD_OK;
 }
 
@@ -170,6 +205,7 @@ void bd_live_free(bd_live *live) {
   pthread_cond_signal(&live->work);
   pthread_mutex_unlock(&live->lock);
   pthread_join(live->thread, NULL);
+  bd_errors_free(live->errors);
   bd_swap_free(live->swap);
   bd_eval_free(live->eval);
   bd_engine_free(live->parts.engine);
@@ -210,10 +246,10 @@ static bool settled(const bd_session *session) {
 
 static void post(bd_session *session) {
   bd_live *live = session->live;
-  wish *wishes = calloc((size_t)session->count + 1, sizeof *wishes);
+  bd_wish *wishes = calloc((size_t)session->count + 1, sizeof *wishes);
   if (!wishes) return;
   for (int i = 0; i < session->count; i++)
-    wishes[i] = (wish){session->states[i].index, session->states[i].dial.setting};
+    wishes[i] = (bd_wish){session->states[i].index, session->states[i].dial.setting};
   pthread_mutex_lock(&live->lock);
   free(live->wishes);
   live->wishes = wishes;
@@ -233,13 +269,21 @@ bool bd_live_poll(bd_session *session) {
   state->figures = live->figures;
   state->current = live->generation == session->live_wanted;
   state->done = state->current && !live->busy;
+  state->measuring = live->measuring;
   pthread_mutex_unlock(&live->lock);
-  return old.figures.samples != state->figures.samples || old.current != state->current ||
+  bool errors = bd_errors_poll(live->errors, session);
+  return errors || old.figures.samples != state->figures.samples || old.current != state->current ||
          old.done != state->done || old.on != state->on;
 }
 
 int bd_live_pending(const bd_session *session) {
-  return session->live_state.on && !session->live_state.done;
+  const bd_live_state *state = &session->live_state;
+  return state->on ? !state->done + state->measuring : 0;
+}
+
+void bd_live_look(bd_session *session) {
+  if (session->live)
+    bd_errors_look_at(session->live->errors, session->in_hand, session->first, session->last);
 }
 
 const bd_live_state *bd_session_live(const bd_session *session) {

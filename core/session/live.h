@@ -26,6 +26,7 @@ typedef struct bd_live_state {
   bool on;               // asked for, and not failed
   bool current;          // figures belong to the settings as they are
   bool done;             // and all samples are in
+  bool measuring;        // local errors of layers are still to come
   bd_evaluation figures; // samples 0: none yet; quantized empty: the float network alone so far
 } bd_live_state;
 // As of the last poll.

@@ -20,7 +20,7 @@ static void reset_states(bd_session *session, const bd_dial *dials) {
     session->saved[i] = state->dial;
     state->refused = bd_model_layer(session->model, i)->refused;
     state->stale = !state->refused;
-    state->curve_prune = NAN;
+    state->curve_prune = state->local_db = NAN;
     for (int bits = 0; bits <= BD_BITS_MAX; bits++)
       state->curve[bits] = state->curve_bytes[bits] = NAN;
   }
@@ -211,6 +211,7 @@ void bd_session_look_at(bd_session *session, int in_hand, int first, int last) {
   session->first = first < 0 ? 0 : first;
   session->last = last >= session->count ? session->count - 1 : last;
   bd_jobs_dispatch(session);
+  bd_live_look(session);
 }
 
 // --- edits ---------------------------------------------------------------------------------------

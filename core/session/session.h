@@ -32,6 +32,10 @@ typedef struct bd_layer_state {
   double curve[BD_BITS_MAX + 1];
   double curve_prune;
   double curve_bytes[BD_BITS_MAX + 1]; // what the layer would take; NaN until known
+  // With data (live.h): SQNR in dB of the layer's own output, this layer alone quantized
+  // (study/local.h). NaN: it has none, or cannot be run. stale: of an earlier setting.
+  bool local_known, local_stale;
+  double local_db;
 } bd_layer_state;
 
 // Takes over the model, also where it fails. dials: one a layer to start with (copied), NULL for

@@ -61,6 +61,33 @@ def test_each_edit_shows_what_eval_measures():
         assert len(seen) == len(steps), seen
 
 
+def column(text, title):
+    """{tensor: what the layer table shows in the column}"""
+    lines = text.splitlines()
+    head = next(i for i, line in enumerate(lines) if " tensor " in line and title in line)
+    end = lines[head].index(title) + len(title)
+    rows = (line[:end].replace("▸", " ").split() for line in lines[head + 1:head + 13])
+    return {row[1]: row[-1] for row in rows}
+
+
+def test_local_errors_and_macs_are_those_of_the_commands():
+    with folder() as d:
+        steps = [["-----"], ["jjj]]]]"], ["uu"]]
+        lines = []
+        for i, step in enumerate(steps):
+            lines += step + [":wait", f":save-screen {d}/{i}.txt", f":w {d}/{i}.json"]
+        explore(d, SAMPLE, lines, "--data", DATA, "--limit", "40")
+        macs = {layer["tensor"]: layer["macs"] for layer in run_json("layers", SAMPLE, "--json")["layers"]}
+        for i in range(len(steps)):
+            text = open(f"{d}/{i}.txt", encoding="utf-8").read()
+            e = run_json("eval", SAMPLE, "--config", f"{d}/{i}.json", "--data", DATA, "--limit", "40", "--json")
+            assert column(text, "local") == {layer["tensor"]: f"{layer['local_sqnr_db']:.1f}dB".replace("-", "−")
+                                             for layer in e["layers"]}, text
+            shown_macs = {t: float(m[:-1]) * {"K": 1e3, "M": 1e6}[m[-1]] if m[-1] in "KM" else float(m)
+                          for t, m in column(text, "MACs").items()}
+            assert all(abs(shown_macs[t] - macs[t]) <= .006 * macs[t] for t in macs) and len(macs) == 12, shown_macs
+
+
 def test_without_labels_the_classes_are_compared():
     with folder() as d:
         explore(d, SAMPLE, ["-----", ":wait", f":save-screen {d}/a.txt"], "--data", DATA, "--limit", "200")

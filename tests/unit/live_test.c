@@ -1,6 +1,7 @@
 // core/session/live: figures on the screen belong to the settings on the screen, at every moment.
 #include "core/base/rng.h"
 #include "core/session/live.h"
+#include "core/study/local.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -177,11 +178,102 @@ static void all_work_ends_when_it_is_cancelled(void **unused) {
   bd_session_free(session);
 }
 
+// --- local errors --------------------------------------------------------------------------------
+
+static void settle(bd_session *session) {
+  while (bd_session_pending(session))
+    wait_some(session);
+}
+
+// Without a session: the layer alone on an engine of its own.
+static double local_alone(const bd_session *session, int layer) {
+  const bd_layer_state *state = bd_session_layer(session, layer);
+  const bd_model *model = bd_session_model(session);
+  bd_engine_options apart = {.apart = true};
+  bd_live_parts parts = {0};
+  bd_engine *engine;
+  bd_locals *locals;
+  bd_result *result;
+  bd_swap *swap;
+  bd_local sum = {0, 0};
+  bd_error err;
+  int64_t held;
+  open_parts(model, &parts);
+  assert_int_equal(bd_engine_compile(model, bd_data_inputs(parts.data), &apart, &engine, &err), 0);
+  assert_int_equal(bd_locals_new(engine, parts.data, BD_LOCAL_SAMPLES, 1 << 28, &locals, &err),
+                   BD_OK);
+  assert_int_equal(bd_swap_new(engine, &swap, &err), BD_OK);
+  bd_effort effort = bd_effort_for(&state->dial.setting);
+  assert_int_equal(bd_quantize(state->index, &state->dial.setting, effort, NULL, &result, &err),
+                   BD_OK);
+  assert_int_equal(bd_eval_set(swap, model, layer, state->index, result, &err), BD_OK);
+  assert_int_equal(bd_locals_load(locals, 0, 1, NULL, &held, &err), BD_OK);
+  assert_int_equal(bd_locals_add(locals, swap, layer, 1, NULL, &sum, &err), BD_OK);
+  bd_result_free(result);
+  bd_swap_free(swap);
+  bd_locals_free(locals);
+  bd_engine_free(engine);
+  bd_engine_free(parts.engine);
+  bd_data_free(parts.data);
+  free(parts.labels);
+  return bd_decibel(sum.signal, sum.noise);
+}
+
+static void assert_local_errors(const bd_session *session) {
+  for (int i = 0; i < bd_session_count(session); i++) {
+    const bd_layer_state *state = bd_session_layer(session, i);
+    assert_true(state->local_known && !state->local_stale);
+    assert_true(state->local_db == local_alone(session, i));
+  }
+}
+
+static void local_errors_follow_the_settings(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(2);
+  settle(session);
+  assert_local_errors(session);
+  double before = bd_session_layer(session, 1)->local_db;
+  bd_dial dial = bd_session_layer(session, 1)->dial;
+  dial.setting.bits = 2;
+  bd_session_edit(session, (int[]){1}, &dial, 1, "one layer");
+  const bd_layer_state *edited = bd_session_layer(session, 1);
+  assert_true(edited->local_known && edited->local_stale && edited->local_db == before);
+  assert_false(bd_session_layer(session, 0)->local_stale);
+  settle(session);
+  assert_true(edited->local_db < before);
+  assert_local_errors(session);
+  bd_session_undo(session);
+  assert_true(edited->local_stale);
+  settle(session);
+  assert_true(edited->local_db == before);
+  assert_local_errors(session);
+  bd_session_free(session);
+}
+
+// The layer in hand first, whatever its number; the accuracy before any of them.
+static void the_layer_in_hand_is_measured_first(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(1);
+  int hand = bd_session_count(session) - 1, known = 0;
+  bd_session_look_at(session, hand, 0, hand);
+  while (!known) {
+    wait_some(session);
+    for (int i = 0; i <= hand; i++)
+      known += bd_session_layer(session, i)->local_known;
+  }
+  assert_true(bd_session_live(session)->done);
+  assert_true(bd_session_layer(session, hand)->local_known);
+  set_bits(session, COARSE); // breaks it off
+  settle(session);
+  assert_local_errors(session);
+  bd_session_free(session);
+}
+
 static void leaving_while_it_runs(void **unused) {
   (void)unused;
   for (int i = 0; i < 12; i++) {
     bd_session *session = open_session(1 + i % 3);
-    for (int polls = 0; polls < i * 4 && !bd_session_live(session)->done; polls++)
+    for (int polls = 0; polls < i * 4 && bd_session_pending(session); polls++)
       wait_some(session);
     bd_session_free(session);
   }
@@ -192,6 +284,8 @@ int main(void) {
       cmocka_unit_test(the_float_network_alone_is_compared_with_nothing),
       cmocka_unit_test(figures_of_earlier_settings_are_marked),
       cmocka_unit_test(all_work_ends_when_it_is_cancelled),
+      cmocka_unit_test(local_errors_follow_the_settings),
+      cmocka_unit_test(the_layer_in_hand_is_measured_first),
       cmocka_unit_test(leaving_while_it_runs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

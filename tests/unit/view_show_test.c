@@ -183,8 +183,10 @@ static void check_plan(const bd_plan *plan, int columns) {
 
 static void test_columns_never_overlap_or_leave(void **state) {
   (void)state;
-  static const bd_longest models[] = {
-      {2, 13, 6, 10, 7}, {1, 3, 4, 5, 3}, {5, 90, 13, 30, 15}, {0, 0, 0, 0, 0}};
+  static const bd_longest models[] = {{2, 13, 6, 10, 7, true},
+                                      {1, 3, 4, 5, 3, false},
+                                      {5, 90, 13, 30, 15, true},
+                                      {0, 0, 0, 0, 0, true}};
   for (size_t m = 0; m < sizeof models / sizeof *models; m++)
     for (int columns = 0; columns <= 300; columns++) {
       bd_plan plan = bd_columns_plan(&models[m], columns);
@@ -196,32 +198,35 @@ static void test_columns_never_overlap_or_leave(void **state) {
 static void test_columns_drop_in_one_order(void **state) {
   (void)state;
   static const bd_column order[] = {
-      BD_COLUMN_SHAPE, BD_COLUMN_MACS,    BD_COLUMN_NUMBER, BD_COLUMN_SIZE,
-      BD_COLUMN_OP,    BD_COLUMN_WEIGHTS, BD_COLUMN_SPARK,  BD_COLUMN_OPTIMUM,
-      BD_COLUMN_PRUNE, BD_COLUMN_BITS,    BD_COLUMN_SQNR,
+      BD_COLUMN_SHAPE,   BD_COLUMN_MACS,  BD_COLUMN_NUMBER,  BD_COLUMN_SIZE,
+      BD_COLUMN_LOCAL,   BD_COLUMN_OP,    BD_COLUMN_WEIGHTS, BD_COLUMN_SPARK,
+      BD_COLUMN_OPTIMUM, BD_COLUMN_PRUNE, BD_COLUMN_BITS,    BD_COLUMN_SQNR,
   };
-  bd_longest longest = {2, 20, 6, 12, 7};
+  bd_longest longest = {2, 20, 6, 12, 7, true};
   int seen = 0;
   for (int columns = 5; columns <= 200; columns++) {
     bd_plan plan = bd_columns_plan(&longest, columns);
     int dropped = 0;
-    for (; dropped < 11 && !shown(&plan, order[dropped]); dropped++)
+    for (; dropped < 12 && !shown(&plan, order[dropped]); dropped++)
       continue;
-    for (int i = dropped; i < 11; i++)
+    for (int i = dropped; i < 12; i++)
       assert_true(shown(&plan, order[i]));
     seen |= 1 << dropped;
     assert_true(shown(&plan, BD_COLUMN_TENSOR));
   }
-  assert_int_equal(seen, (1 << 12) - 1); // every step of the way occurs
+  assert_int_equal(seen, (1 << 13) - 1); // every step of the way occurs
 }
 
 static void test_columns_at_common_sizes(void **state) {
   (void)state;
-  bd_longest sample = {2, 13, 6, 10, 6};
+  bd_longest sample = {2, 13, 6, 10, 6, false};
   bd_plan plan = bd_columns_plan(&sample, 66); // the left part of 118 columns
   for (int i = 0; i < BD_COLUMN_COUNT; i++)
-    assert_int_equal(shown(&plan, (bd_column)i),
-                     i != BD_COLUMN_NUMBER && i != BD_COLUMN_SHAPE && i != BD_COLUMN_MACS);
+    assert_int_equal(shown(&plan, (bd_column)i), i != BD_COLUMN_NUMBER && i != BD_COLUMN_SHAPE &&
+                                                     i != BD_COLUMN_MACS && i != BD_COLUMN_LOCAL);
+  sample.local = true; // in the place of the size
+  plan = bd_columns_plan(&sample, 66);
+  assert_true(shown(&plan, BD_COLUMN_LOCAL) && !shown(&plan, BD_COLUMN_SIZE));
   plan = bd_columns_plan(&sample, 80);
   assert_true(shown(&plan, BD_COLUMN_SQNR) && shown(&plan, BD_COLUMN_OPTIMUM));
   for (int i = 0; i < BD_COLUMN_COUNT; i++) // a head never runs into its neighbour
