@@ -4,7 +4,9 @@
 repair_table.py [NETWORK…] [--points 4:0,4:50] [--methods kmeans]: every method at every point (bits : percent pruned),
 unrepaired, matched and reconstructed, on samples that were not calibrated on (the last 256 are, of
 every network but SqueezeNet, where half of its 100 images are too few to keep: the error bar says so).
-Writes one Markdown table for each network. Other networks than the sample stand in ../shared."""
+Writes one Markdown table for each network. Other networks than the sample stand in ../shared.
+--keep FILE keeps what was measured, one line of JSON each: a run that was broken off goes on with it,
+and --print makes the tables of what is there."""
 import argparse
 import json
 import os
@@ -32,44 +34,76 @@ POINTS = [(bits, prune) for prune in (0, 50, 80) for bits in (8, 5, 4, 3, 2)]
 CALIBRATION = 256
 
 
-def measure(network, method, bits, prune, recovery):
-    """Top-1 of float and quantized in percent, and the standard error, on the same samples for all."""
-    model, data, labels, more = network
+class Kept:
+    """What was measured before, by its command's arguments without the program and the threads."""
+
+    def __init__(self, path):
+        self.path, self.found = path, {}
+        if path and os.path.exists(path):
+            with open(path) as f:
+                self.found = dict(map(tuple, map(json.loads, f)))
+
+    def add(self, key, figures):
+        self.found[key] = figures
+        if self.path:
+            with open(self.path, "a") as f:
+                f.write(json.dumps([key, figures]) + "\n")
+
+
+def measure(name, method, bits, prune, recovery, asked, kept):
+    """Top-1 of float and quantized in percent, and the standard error, on the same samples for all;
+    None where it is only to be printed and was not measured."""
+    model, data, labels, more = network = NETWORKS[name]
+    samples = scored(network, asked.limit)
+    key = f"{name} {samples} {method} {bits} {prune} {recovery}"
+    if key in kept.found or asked.print:
+        return kept.found.get(key)
     command = [PROGRAM, "eval", model, "--data", data, "--labels", labels, "--method", method, "--bits",
                str(bits), "--prune", str(prune / 100), "--json", *more]
     # Unrepaired, the samples that repair would keep for itself are scored no more than there.
     if recovery == "none":
-        command += ["--limit", str(scored(network))]
+        command += ["--limit", str(samples)]
     else:
-        command += ["--recover", recovery]
+        command += ["--recover", recovery, "--limit", str(samples + calibration(network, asked.limit))]
+    if asked.threads:
+        command += ["--threads", str(asked.threads)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
     found = json.loads(done.stdout)
-    return [100 * found[key]["top1"] for key in ("float", "quantized")] + \
-           [100 * found["quantized"]["top1_error"]]
+    kept.add(key, [100 * found[kind]["top1"] for kind in ("float", "quantized")] +
+             [100 * found["quantized"]["top1_error"]])
+    return kept.found[key]
 
 
-def scored(network):
+def all_samples(network, limit):
     with open(network[1], "rb") as f:
         head = f.read(256)
     samples = int(head[head.index(b"'shape': (") + 10:].split(b",")[0])
-    return samples - min(CALIBRATION, samples // 2)
+    return min(samples, limit) if limit else samples
 
 
-def table(name, points, methods):
-    network = NETWORKS[name]
-    print(f"\n{name}, {scored(network)} samples\n")
+def calibration(network, limit):
+    return min(CALIBRATION, all_samples(network, limit) // 2)
+
+
+def scored(network, limit):
+    return all_samples(network, limit) - calibration(network, limit)
+
+
+def table(name, points, asked, kept):
+    print(f"\n{name}, {scored(NETWORKS[name], asked.limit)} samples\n")
     print("| top-1 %, bits / pruned | " + " | ".join(f"{b} / {p} %" if p else f"{b}" for b, p in points) + " |")
     print("|---" * (len(points) + 1) + "|")
     real = error = 0
     for title, method in METHODS.items():
-        if method not in methods:
+        if method not in asked.methods.split(","):
             continue
         for recovery in RECOVERIES:
             cells = []
             for bits, prune in points:
-                real, value, one = measure(network, method, bits, prune, recovery)
+                figures = measure(name, method, bits, prune, recovery, asked, kept)
+                real, value, one = figures or (real, float("nan"), 0)
                 error = max(error, one)
-                cells.append(f"{value:.1f}")
+                cells.append(f"{value:.1f}" if figures else "")
             print(f"| {title if recovery == 'none' else '… ' + recovery} | " + " | ".join(cells) + " |", flush=True)
     print(f"\nfloat {real:.1f}; one standard error is at most {error:.1f}", flush=True)
 
@@ -79,11 +113,16 @@ def main():
     parser.add_argument("networks", nargs="*", default=["resnet20", "sample", "mnist-8", "squeezenet"])
     parser.add_argument("--methods", default=",".join(METHODS.values()), help="some of them")
     parser.add_argument("--points", default=None, help="bits:percent,…")
+    parser.add_argument("--limit", type=int, default=0, help="samples, calibration included (default: all)")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--keep", help="a file to keep what was measured in, and to go on with")
+    parser.add_argument("--print", action="store_true", help="only what --keep holds")
     asked = parser.parse_args()
+    kept = Kept(asked.keep)
     points = [tuple(int(n) for n in p.split(":")) for p in asked.points.split(",")] if asked.points else POINTS
     for name in asked.networks:
         if os.path.exists(NETWORKS[name][0]):
-            table(name, points, asked.methods.split(","))
+            table(name, points, asked, kept)
         else:
             print(f"{name}: not here", file=sys.stderr)
 
