@@ -39,7 +39,7 @@ static bd_status quantize(bd_exporter *exporter, bd_error *err) {
                                   &exporter->cancel, NULL, NULL, &studies, err);
   bd_pool_free(pool);
   BD_TRY(status);
-  status = bd_tuned_of(exporter->model, studies, &exporter->tuned, err);
+  status = bd_tuned_of(exporter->model, studies, NULL, &exporter->tuned, err);
   bd_study_free(studies, bd_model_layer_count(exporter->model));
   exporter->ready = status == BD_OK;
   return status;

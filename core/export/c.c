@@ -161,12 +161,19 @@ static void put_layer(bd_page *page, const bd_export *job, int layer) {
   if (!store.grid && store.parts.count > 1) put_firsts(page, name, &store);
   if (store.scaled) put_floats(page, name, "scale", store.coded->scale, store.parts.axes.channels);
   put_value_function(page, name, &store, job->arena);
+  if (store.shift) put_floats(page, name, "shift", store.shift, store.channels);
+  if (store.shift)
+    bd_page_put(page,
+                "static inline float %s_bias(size_t channel) {\n  return %s_shift[channel];\n}\n",
+                name, name);
 }
 
 static void put_header(bd_page *page, const bd_export *job) {
   bd_page_put(page,
               "// Quantized weights, written by bitdial. NAME_value(i) is weight i of a layer in\n"
               "// the order in which ONNX stores it; NAME_name() is what it is called there.\n"
+              "// NAME_bias(c), where there is one, is added to output channel c beside the\n"
+              "// network's own bias: repair asks for it.\n"
               "#ifndef BITDIAL_WEIGHTS_H\n#define BITDIAL_WEIGHTS_H\n\n"
               "#include <stddef.h>\n#include <stdint.h>\n");
   for (int i = 0; i < job->plan->tuned->count; i++)
@@ -214,19 +221,32 @@ static bd_status verify_codes(const bd_export *job, const bd_store *store, const
               : bd_fail(err, BD_FAILED, "%s: its codes were not read back", store->layer->tensor);
 }
 
+// wanted NULL: there are none.
+static bd_status verify_floats(const char *text, const char *name, const char *what,
+                               const double *wanted, size_t count, bd_arena *arena, bd_error *err) {
+  const char *at = wanted ? array_of(text, name, what, arena) : text;
+  if (!at) return bd_fail(err, BD_FAILED, "%s: its %s were not read back", name, what);
+  for (size_t i = 0; wanted && i < count; i++) {
+    char *end;
+    if (strtof(at, &end) != (float)wanted[i])
+      return bd_fail(err, BD_FAILED, "%s: its %s were not read back", name, what);
+    at = end + 2; // the suffix and the comma
+  }
+  return BD_OK;
+}
+
 static bd_status verify_layer(const bd_export *job, int layer, const char *text, bd_error *err) {
   const char *name = bd_store_name(job->plan, layer, job->arena);
   bd_store store = bd_store_of(job->plan, layer);
   if (!name) return bd_fail_memory(err, job->path);
   const char *codes = array_of(text, name, "codes", job->arena);
-  const char *at = array_of(text, name, store.grid ? "steps" : "levels", job->arena);
-  if (!codes || !at) return bd_fail(err, BD_FAILED, "%s: was not read back", store.layer->tensor);
-  for (size_t i = 0; i < store.number_count; i++) {
-    char *end;
-    if (strtof(at, &end) != (float)store.numbers[i])
-      return bd_fail(err, BD_FAILED, "%s: its levels were not read back", store.layer->tensor);
-    at = end + 2; // the suffix and the comma
-  }
+  if (!codes) return bd_fail(err, BD_FAILED, "%s: was not read back", store.layer->tensor);
+  BD_TRY(verify_floats(text, name, store.grid ? "steps" : "levels", store.numbers,
+                       store.number_count, job->arena, err));
+  if (store.scaled)
+    BD_TRY(verify_floats(text, name, "scale", store.coded->scale, store.parts.axes.channels,
+                         job->arena, err));
+  BD_TRY(verify_floats(text, name, "shift", store.shift, store.channels, job->arena, err));
   return verify_codes(job, &store, codes, err);
 }
 

@@ -22,6 +22,7 @@ enum {
   BD_HOLDS_GROUPS = 32,     // steps or codebooks for parts of a channel
   BD_HOLDS_INTEGERS = 64,   // with codebooks: an even grid is stored as integers all the same
   BD_HOLDS_DISTINCT = 128,  // with codebooks: 256 distinct values in a whole tensor, at most
+  BD_HOLDS_BIASES = 256,    // what repair adds to the outputs
 };
 
 #define BD_WIDTH(b)         (1u << (b))

@@ -80,6 +80,10 @@ static cJSON *entry_of(const bd_store *store, const char *codes, const char *num
   if (store->grid) cJSON_AddNumberToObject(entry, "zero_point", store->zero_point);
   cJSON_AddStringToObject(entry, store->grid ? "steps" : "levels", numbers);
   const bd_axes *axes = &store->parts.axes;
+  // Added to each output channel, beside the network's own bias.
+  cJSON *shift = store->shift ? cJSON_AddArrayToObject(entry, "shift") : NULL;
+  for (size_t i = 0; shift && i < store->channels; i++)
+    cJSON_AddItemToArray(shift, cJSON_CreateNumber((double)(float)store->shift[i]));
   if (store->parts.count == 1 && !store->scaled) return entry;
   // Weight (o, c, i) of the three stands at (o · channels + c) · inner + i.
   const size_t sizes[] = {axes->outer, axes->channels, axes->inner};

@@ -213,7 +213,11 @@ static bd_status prepare(bd_export *job, const bd_rewrite_style *style, preparat
     if (tuned->layers[i].refused) continue;
     float *values = NULL;
     if (!is_replaced(job, style, i)) BD_TRY(bd_tuned_values(tuned, i, &values, err));
-    out->replacements[out->count++] = (bd_replacement){.layer = i, .values = values};
+    const bd_coded *coded = tuned->layers[i].coded;
+    out->replacements[out->count++] = (bd_replacement){.layer = i,
+                                                       .values = values,
+                                                       .shift = coded ? coded->shift : NULL,
+                                                       .channels = tuned->layers[i].channels};
   }
   return BD_OK;
 }

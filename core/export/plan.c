@@ -65,13 +65,15 @@ static double packed_bytes(const bd_export_plan *plan, int layer) {
   if (fit->width == BD_BITS_FLOAT) return 4 * n;
   double codes = ceil(n * fit->width / 8);
   if (fit->integers) return codes + (fit->zero_point ? 5 : 4) * (double)fit->integers->parts.count;
-  return codes + 4 * (double)bd_coded_levels(tuned->coded);
+  double scales = tuned->coded->scale ? 4 * (double)tuned->coded->parts.axes.channels : 0;
+  return codes + 4 * (double)bd_coded_levels(tuned->coded) + scales;
 }
 
 double bd_fit_value(const bd_export_plan *plan, int layer, size_t place) {
   const bd_integers *integers = plan->fits[layer].integers;
-  if (!integers) return (double)(float)bd_coded_value(plan->tuned->layers[layer].coded, place);
-  double value = (double)(float)bd_integers_step(integers, place) * integers->codes[place];
+  double value = integers
+                     ? (double)(float)bd_integers_step(integers, place) * integers->codes[place]
+                     : bd_coded_value(plan->tuned->layers[layer].coded, place);
   return bd_dtype_round(bd_model_layer(plan->tuned->model, layer)->type, (double)(float)value);
 }
 
@@ -139,7 +141,9 @@ static bool describe(const bd_export_plan *plan, int layer, bd_loss *loss) {
   if (fit->width == BD_BITS_FLOAT) {
     bool bare = !bd_model_layer_proto(plan->tuned->model, layer);
     snprintf(loss->what, sizeof loss->what, "%s",
-             bare ? "bare numbers of a Constant node" : "more than 256 values");
+             bare                                      ? "bare numbers of a Constant node"
+             : plan->tuned->layers[layer].coded->scale ? "a scale for each channel"
+                                                       : "more than 256 values");
     snprintf(loss->instead, sizeof loss->instead, "the same as float32");
   } else if (fit->integers && !fit->integers->exact) {
     describe_values(plan, layer, unit, loss);

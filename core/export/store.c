@@ -14,7 +14,9 @@ bd_store bd_store_of(const bd_export_plan *plan, int layer) {
                   .count = coded->count,
                   .parts = coded->parts,
                   .numbers = coded->levels,
-                  .scaled = coded->scale != NULL};
+                  .scaled = coded->scale != NULL,
+                  .shift = coded->shift,
+                  .channels = (size_t)plan->tuned->layers[layer].channels};
   if (out.grid) {
     out.parts = fit->integers->parts;
     out.numbers = fit->integers->steps;

@@ -15,7 +15,9 @@ typedef struct bd_store {
   bd_parts parts;
   const double *numbers; // steps, or levels
   size_t number_count;
-  bool scaled; // levels count times a scale a channel
+  bool scaled;         // levels count times a scale a channel
+  const double *shift; // what is added to each output channel beside the bias; NULL: nothing
+  size_t channels;     // of shift
 } bd_store;
 
 bd_store bd_store_of(const bd_export_plan *plan, int layer);

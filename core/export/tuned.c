@@ -1,5 +1,7 @@
 #include "core/export/tuned.h"
 
+#include "core/study/recover.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +13,29 @@ static bd_status keep_pruned(const bd_layer_study *study, const bd_weights *weig
   return BD_OK;
 }
 
+// Its error is that of the repaired weights; each channel's scale costs 4 bytes.
+static bd_status take_repaired(const bd_recovered *layer, const bd_weights *weights,
+                               bd_tuned_layer *out) {
+  out->coded = bd_coded_share(layer->coded);
+  out->channels = layer->channels;
+  if (out->coded->scale) out->bytes += 4 * (double)out->coded->parts.axes.channels;
+  out->sse = 0;
+  for (size_t i = 0; i < weights->count; i++) {
+    double off = (double)weights->data[i] - bd_coded_value(out->coded, i);
+    out->sse += off * off;
+  }
+  return BD_OK;
+}
+
+static bd_status take_codes(const bd_layer_study *study, const bd_recovered *repaired,
+                            const bd_weights *weights, bd_axes axes, bd_tuned_layer *out,
+                            bd_error *err) {
+  if (repaired && repaired->coded) return take_repaired(repaired, weights, out);
+  return bd_coded_of(study->result, study->index, weights->data, axes, &out->coded, err);
+}
+
 static bd_status take_layer(const bd_model *model, int number, const bd_layer_study *study,
-                            bd_tuned_layer *out, bd_error *err) {
+                            const bd_recovered *repaired, bd_tuned_layer *out, bd_error *err) {
   const bd_layer *layer = bd_model_layer(model, number);
   const bd_result *result = study->result;
   out->refused = !result;
@@ -24,21 +47,21 @@ static bd_status take_layer(const bd_model *model, int number, const bd_layer_st
   bd_weights weights;
   BD_TRY(bd_model_weights(model, number, &weights, err));
   bd_axes axes = bd_study_axes(layer);
-  bd_status status = result->most_levels > 0
-                         ? bd_coded_of(result, study->index, weights.data, axes, &out->coded, err)
-                         : keep_pruned(study, &weights, &out->pruned, err);
+  bd_status status = result->most_levels > 0 ? take_codes(study, repaired, &weights, axes, out, err)
+                                             : keep_pruned(study, &weights, &out->pruned, err);
   bd_weights_free(&weights);
   return status;
 }
 
-bd_status bd_tuned_of(const bd_model *model, const bd_layer_study *studies, bd_tuned *out,
-                      bd_error *err) {
+bd_status bd_tuned_of(const bd_model *model, const bd_layer_study *studies, const bd_repair *repair,
+                      bd_tuned *out, bd_error *err) {
   int count = bd_model_layer_count(model);
   *out = (bd_tuned){.model = model, .count = count};
   out->layers = calloc((size_t)count + 1, sizeof *out->layers);
   bd_status status = out->layers ? BD_OK : bd_fail_memory(err, "the tuned network");
   for (int i = 0; i < count && status == BD_OK; i++)
-    status = take_layer(model, i, &studies[i], &out->layers[i], err);
+    status =
+        take_layer(model, i, &studies[i], repair ? &repair->layers[i] : NULL, &out->layers[i], err);
   if (status != BD_OK) bd_tuned_free(out);
   return status;
 }
@@ -50,6 +73,13 @@ void bd_tuned_free(bd_tuned *tuned) {
   }
   free(tuned->layers);
   *tuned = (bd_tuned){0};
+}
+
+int bd_tuned_shifts(const bd_tuned *tuned) {
+  int count = 0;
+  for (int i = 0; i < tuned->count; i++)
+    count += tuned->layers[i].coded && tuned->layers[i].coded->shift;
+  return count;
 }
 
 bd_status bd_tuned_values(const bd_tuned *tuned, int number, float **out, bd_error *err) {

@@ -1,4 +1,4 @@
-#include "tui/commands/commands.h"
+#include "tui/commands/network.h"
 
 #include "core/base/json.h"
 #include "core/base/text.h"
@@ -97,7 +97,7 @@ static bd_status export_work(const bd_options *options, const bd_format *format,
                              const bd_work *work, bd_error *err) {
   bd_tuned tuned;
   bd_export_plan plan;
-  BD_TRY(bd_tuned_of(work->model, work->studies, &tuned, err));
+  BD_TRY(bd_tuned_of(work->model, work->studies, work->repair, &tuned, err));
   bd_status status = bd_export_plan_of(&tuned, format, version, &plan, err);
   if (status == BD_OK) {
     status = write_plan(options, &plan, err);
@@ -116,9 +116,11 @@ bd_status bd_command_export(const bd_options *options, bd_error *err) {
   if (!options->output)
     return bd_fail(err, BD_INVALID, "export: needs a place for it: give -o PATH");
   BD_TRY(bd_format_find(options->format, options->format_version, &format, &version, err));
-  BD_TRY(bd_work_open(options, true, &work, err));
-  bd_warn_unrepaired(options, &work.given.plan);
-  bd_status status = export_work(options, format, version, &work, err);
+  BD_TRY(bd_work_model(options, &work, err));
+  bd_status status = bd_work_check_data(options, &work, err);
+  if (status == BD_OK) status = bd_work_study(options, true, &work, err);
+  if (status == BD_OK) status = bd_work_repair(options, &work, err);
+  if (status == BD_OK) status = export_work(options, format, version, &work, err);
   if (status == BD_OK) bd_warn_refused(&work, "left as they are: ", ": `bitdial layers` says why");
   bd_work_close(&work);
   return status;

@@ -118,9 +118,14 @@ static bd_status score_rest(bd_network *out, int64_t first, int64_t taken, bd_er
   return bd_data_part(out->whole, from, until - from, &out->data, err);
 }
 
+// Does the command run the network on data, whether or not it repairs?
+static bool runs_network(const bd_options *options) {
+  return options->command->run != bd_command_quantize && options->command->run != bd_command_export;
+}
+
 // `run` gives the outputs of every sample.
 static bool scores(const bd_options *options, const bd_network *network) {
-  return network->whole && options->command->run != bd_command_run;
+  return network->whole && runs_network(options) && options->command->run != bd_command_run;
 }
 
 // The samples that the config names.
@@ -151,11 +156,6 @@ static bd_status split_data(const bd_options *options, bd_network *out, bd_error
   BD_TRY(read_transform(options, &out->transform, err));
   BD_TRY(bd_data_part(out->whole, first, samples - first, &out->calibration, err));
   return scores(options, out) ? score_rest(out, first, samples - first, err) : BD_OK;
-}
-
-// Does the command run the network on data, whether or not it repairs?
-static bool runs_network(const bd_options *options) {
-  return options->command->run != bd_command_quantize && options->command->run != bd_command_export;
 }
 
 static bd_status open_both(const bd_options *options, const bd_model *model,

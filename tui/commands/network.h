@@ -55,6 +55,11 @@ bd_status bd_network_repair(const bd_options *options, const bd_network *network
 bd_status bd_network_recover(const bd_options *options, const bd_network *network, bd_work *work,
                              bd_error *err);
 
+// --recover for a command that runs the network for nothing else, data and all.
+bd_status bd_work_repair(const bd_options *options, bd_work *work, bd_error *err);
+// BD_INVALID where such a command was given data that no repair takes.
+bd_status bd_work_check_data(const bd_options *options, const bd_work *work, bd_error *err);
+
 // The quantized (and repaired) weights of every layer that was studied.
 bd_status bd_network_swap(const bd_network *network, const bd_work *work, bd_swap **out,
                           bd_error *err);

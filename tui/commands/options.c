@@ -27,9 +27,9 @@ enum {
   EXPORT = 512,
 };
 enum {
-  RUNS = RUN | EVAL,                                // those that run the network and are done
-  REPAIRS = RUNS | QUANTIZE | TUNE,                 // those that can repair what they quantized
-  FEEDS = RUNS | EXPLORE | SWEEP | TUNE | QUANTIZE, // those that take data
+  RUNS = RUN | EVAL,                         // those that run the network and are done
+  REPAIRS = RUNS | QUANTIZE | TUNE | EXPORT, // those that can repair what they quantized
+  FEEDS = RUNS | EXPLORE | SWEEP | TUNE | QUANTIZE | EXPORT, // those that take data
   SETTINGS = EXPLORE | QUANTIZE | REPORT | RUNS | TUNE | SWEEP | EXPORT,
   EVERYWHERE = SETTINGS | LAYERS | MERGE,
 };

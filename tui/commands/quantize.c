@@ -87,23 +87,6 @@ static bd_status put_out(const bd_options *options, const bd_work *work, bd_erro
   return bd_flush_output(err);
 }
 
-static bd_status repair(const bd_options *options, bd_work *work, bd_error *err) {
-  bd_network network;
-  if (work->given.plan.how == BD_RECOVER_NONE) return BD_OK;
-  BD_TRY(bd_network_data(options, work->model, &work->given.plan, &network, err));
-  bd_status status = bd_network_recover(options, &network, work, err);
-  if (status == BD_OK) status = bd_repair_measure(work->repair, work->model, work->studies, err);
-  bd_network_close(&network);
-  return status;
-}
-
-static bd_status check_data(const bd_options *options, const bd_work *work, bd_error *err) {
-  if (!options->data || work->given.plan.how != BD_RECOVER_NONE) return BD_OK;
-  return bd_fail(
-      err, BD_INVALID,
-      "--data: quantize takes data for repair alone: add --recover match or reconstruct");
-}
-
 bd_status bd_command_quantize(const bd_options *options, bd_error *err) {
   bool piped = options->output && strcmp(options->output, "-") == 0;
   if (piped && options->json)
@@ -111,9 +94,11 @@ bd_status bd_command_quantize(const bd_options *options, bd_error *err) {
                    "-o - and --json both want standard output: name a file for -o");
   bd_work work;
   BD_TRY(bd_work_model(options, &work, err));
-  bd_status status = check_data(options, &work, err);
+  bd_status status = bd_work_check_data(options, &work, err);
   if (status == BD_OK) status = bd_work_study(options, true, &work, err);
-  if (status == BD_OK) status = repair(options, &work, err);
+  if (status == BD_OK) status = bd_work_repair(options, &work, err);
+  if (status == BD_OK && work.repair)
+    status = bd_repair_measure(work.repair, work.model, work.studies, err);
   if (status == BD_OK) status = put_out(options, &work, err);
   if (status == BD_OK) bd_warn_refused(&work, "left as they are: ", ": `bitdial layers` says why");
   bd_work_close(&work);

@@ -65,3 +65,19 @@ bd_status bd_network_recover(const bd_options *options, const bd_network *networ
   if (work->repair) say(options, network, work);
   return BD_OK;
 }
+
+bd_status bd_work_repair(const bd_options *options, bd_work *work, bd_error *err) {
+  bd_network network;
+  if (work->given.plan.how == BD_RECOVER_NONE) return BD_OK;
+  BD_TRY(bd_network_data(options, work->model, &work->given.plan, &network, err));
+  bd_status status = bd_network_recover(options, &network, work, err);
+  bd_network_close(&network);
+  return status;
+}
+
+bd_status bd_work_check_data(const bd_options *options, const bd_work *work, bd_error *err) {
+  if (!options->data || work->given.plan.how != BD_RECOVER_NONE) return BD_OK;
+  return bd_fail(err, BD_INVALID,
+                 "--data: %s takes data for repair alone: add --recover match or reconstruct",
+                 options->command->name);
+}
