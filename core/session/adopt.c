@@ -96,6 +96,7 @@ static bd_status untie(cJSON *root, const bd_model *model, lists *said, bd_error
     if (!listed[i] && !bd_model_layer(model, i)->refused)
       add(&said->unlisted, bd_model_layer(model, i)->tensor);
   cJSON_DeleteItemFromObjectCaseSensitive(file, "sha256");
+  cJSON_DeleteItemFromObjectCaseSensitive(root, "importance"); // of the other model's weights
   free(listed);
   return status;
 }

@@ -2,6 +2,7 @@
 
 #include "core/base/file.h"
 #include "core/base/json.h"
+#include "core/study/importance.h"
 #include "core/study/json.h"
 
 #include <math.h>
@@ -132,6 +133,12 @@ static bd_status match_model(const bd_model *model, const char *path, const cJSO
   return BD_OK;
 }
 
+static bd_status match_importance(const bd_model *model, const char *path, const cJSON *root,
+                                  bd_error *err) {
+  const char *hash = bd_json_string(get(root, "importance"), "sha256", "");
+  return *hash ? bd_importance_same(model, hash, path, err) : BD_OK;
+}
+
 static bd_status read_layer(const cJSON *entry, const char *path, const bd_model *model,
                             bd_dial *dials, bd_error *err) {
   const char *tensor = bd_json_string(entry, "tensor", NULL);
@@ -162,6 +169,7 @@ bd_status bd_config_take(const cJSON *root, const char *path, const bd_model *mo
   bd_dial *read = malloc(size); // so that a refused config leaves dials as they were
   bd_status status = read ? read_head(root, path, err) : bd_fail_memory(err, path);
   if (status == BD_OK) status = match_model(model, path, root, err);
+  if (status == BD_OK) status = match_importance(model, path, root, err);
   if (status == BD_OK) status = read_dials(root, path, model, read, err);
   if (status == BD_OK) status = bd_repair_plan_from_json(get(root, "recover"), path, &repair, err);
   if (status == BD_OK) memcpy(dials, read, size - sizeof *dials);
@@ -270,6 +278,15 @@ static void put_repair(cJSON *root, const bd_repair_plan *plan) {
     cJSON_DeleteItemFromObjectCaseSensitive(root, "recover");
 }
 
+static void put_importance(cJSON *root, const bd_model *model) {
+  char hash[65];
+  bd_importance_sha256(model, hash);
+  if (*hash)
+    put(part(root, "importance"), "sha256", cJSON_CreateString(hash));
+  else
+    cJSON_DeleteItemFromObjectCaseSensitive(root, "importance");
+}
+
 static bd_status build(cJSON *root, const bd_model *model, const bd_dial *dials,
                        const bd_repair_plan *plan, const bd_totals *totals, const cJSON *kept,
                        bd_error *err) {
@@ -285,6 +302,7 @@ static bd_status build(cJSON *root, const bd_model *model, const bd_dial *dials,
   }
   put(root, "layers", layers);
   put_repair(root, plan);
+  put_importance(root, model);
   if (totals)
     put(root, "results", bd_totals_json(totals));
   else

@@ -1,9 +1,12 @@
 #include "core/study/importance.h"
 
+#include "core/base/file.h"
 #include "core/engine/npy.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 // Finite, from 0 on, and not 0 throughout.
 static bd_status check(const char *path, const char *name, const float *values, size_t count,
@@ -74,4 +77,30 @@ bd_status bd_importance_load(bd_model *model, const char *path, bd_error *err) {
     status = give_array(model, path, &arrays.items[i], err);
   bd_arrays_free(&arrays);
   return status;
+}
+
+void bd_importance_sha256(const bd_model *model, char out[65]) {
+  char chain[65 + 64 + 12]; // what came before, the layer, its values
+  *out = '\0';
+  for (int i = 0; i < bd_model_layer_count(model); i++) {
+    const float *values = bd_model_importance(model, i);
+    if (!values) continue;
+    char own[65];
+    bd_sha256(values, (size_t)bd_model_layer(model, i)->weights * sizeof *values, own);
+    int length = snprintf(chain, sizeof chain, "%s%d:%s", out, i, own);
+    bd_sha256(chain, (size_t)length, out);
+  }
+}
+
+bd_status bd_importance_same(const bd_model *model, const char *sha256, const char *path,
+                             bd_error *err) {
+  char own[65];
+  bd_importance_sha256(model, own);
+  if (strcmp(own, sha256) == 0) return BD_OK;
+  return bd_fail(err, BD_INVALID, "%s: was made %s: %s", path,
+                 !*sha256 ? "without --importance"
+                 : *own   ? "with the importance of another file"
+                          : "with --importance",
+                 !*sha256 ? "leave that out, or make it anew"
+                          : "give the same file with --importance");
 }

@@ -1,6 +1,7 @@
 #include "core/study/sensitivity.h"
 
 #include "core/study/data_hash.h"
+#include "core/study/importance.h"
 #include "core/study/sweep.h"
 
 #include <math.h>
@@ -37,6 +38,7 @@ static bd_status fill(bd_sensitivity *s, const bd_sweep_parts *parts, const bd_s
   s->layers = calloc((size_t)layers + 1, sizeof *s->layers);
   if (!s->file || !s->layers) return bd_fail_memory(err, "the sweep");
   BD_TRY(bd_model_sha256(parts->model, s->model_sha256, err));
+  bd_importance_sha256(parts->model, s->importance);
   BD_TRY(bd_data_hash(parts->data, parts->labels, threads, cancel, s->data_sha256, err));
   for (int i = 0; i < layers; i++)
     if (parts->studies[i].index) BD_TRY(add_layer(s, parts, i, &settings[i], err));
@@ -129,6 +131,7 @@ bd_status bd_sensitivity_fits(const bd_sensitivity *s, const char *path, const b
   if (s->shards)
     return bd_fail(err, BD_INVALID, "%s: is shard %d of %d: put them together with `bitdial merge`",
                    path, s->shard, s->shards);
+  BD_TRY(bd_importance_same(model, s->importance, path, err));
   for (int i = 0; i < bd_model_layer_count(model); i++) {
     const bd_layer_effects *row = find_layer(s, bd_model_layer(model, i)->tensor);
     if (row) BD_TRY(same_setting(row, path, &settings[i], err));
@@ -149,6 +152,7 @@ static bd_status same_sweep(const bd_sensitivity *a, const bd_sensitivity *b, co
                             bd_error *err) {
   if (strcmp(a->model_sha256, b->model_sha256) != 0) return differs(path, "another model", err);
   if (a->wanted != b->wanted) return differs(path, "another number of samples", err);
+  if (strcmp(a->importance, b->importance) != 0) return differs(path, "another --importance", err);
   if (strcmp(a->data_sha256, b->data_sha256) != 0)
     return differs(path, "other data or labels", err);
   if (a->count != b->count) return differs(path, "other layers", err);

@@ -1,10 +1,10 @@
 // What each setting of each layer alone does to the network: measured by a sweep (study/sweep.h),
 // kept in a file, used for allocation and shown as a map.
 //
-// {"format":"bitdial-sensitivity","version":1,"model":{"file","sha256"},"data":{"samples",
-// "sha256"},"samples","float":{…},"layers":[{"tensor",SETTING,"points":[{"bits","prune",
-// "relative_sse","local_sqnr_db","output_sqnr_db","kl","kl_error","top1","top1_error"}]}]}. A
-// shard says which; an unfinished one holds its sums, exactly, so that going on changes nothing.
+// {"format":"bitdial-sensitivity","version":1,"model":{"file","sha256"},"importance":{"sha256"},
+// "data":{"samples","sha256"},"samples","float":{…},"layers":[{"tensor",SETTING,"points":[{"bits",
+// "prune","relative_sse","local_sqnr_db","output_sqnr_db","kl","kl_error","top1","top1_error"}]}]}.
+// A shard says which; an unfinished one holds its sums, exactly, so that going on changes nothing.
 #ifndef BD_STUDY_SENSITIVITY_H
 #define BD_STUDY_SENSITIVITY_H
 
@@ -39,6 +39,7 @@ typedef struct bd_layer_effects {
 typedef struct bd_sensitivity {
   char *file;              // of the model
   char model_sha256[65];   //
+  char importance[65];     // sha256 of what weights count (study/importance.h); "": all the same
   char data_sha256[65];    // of all inputs as the network gets them, and the labels
   int64_t samples, wanted; // done; in all
   bd_mean top1;            // of the float network: sums while unfinished

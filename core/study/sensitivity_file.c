@@ -83,6 +83,8 @@ static void put_head(cJSON *root, const bd_sensitivity *s, bool unfinished) {
   cJSON *model = cJSON_AddObjectToObject(root, "model");
   cJSON_AddStringToObject(model, "file", s->file);
   cJSON_AddStringToObject(model, "sha256", s->model_sha256);
+  if (*s->importance)
+    cJSON_AddStringToObject(cJSON_AddObjectToObject(root, "importance"), "sha256", s->importance);
   cJSON *data = cJSON_AddObjectToObject(root, "data");
   cJSON_AddNumberToObject(data, "samples", (double)s->wanted);
   cJSON_AddStringToObject(data, "sha256", s->data_sha256);
@@ -179,7 +181,7 @@ static bd_status read_layer(const cJSON *object, const char *path, bool unfinish
 
 static bd_status read_hash(const cJSON *object, const char *path, char out[65], bd_error *err) {
   const char *hash = bd_json_string(object, "sha256", "");
-  if (strlen(hash) != 64) return wrong(path, "has no sha256 of its model or data", err);
+  if (strlen(hash) != 64) return wrong(path, "has no sha256 of its model, data or importance", err);
   memcpy(out, hash, 65);
   return BD_OK;
 }
@@ -216,6 +218,8 @@ static bd_status read_head(const cJSON *root, const char *path, bd_sensitivity *
   if (samples < wanted) out->top1 = (bd_mean){sums[0], sums[1], sums[2]};
   BD_TRY(read_hash(get(root, "model"), path, out->model_sha256, err));
   BD_TRY(read_hash(get(root, "data"), path, out->data_sha256, err));
+  const cJSON *importance = get(root, "importance");
+  if (importance) BD_TRY(read_hash(importance, path, out->importance, err));
   return read_shard(root, path, out, err);
 }
 

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from tap import folder, main, refused, run_json
+from tap import folder, main, refused, run, run_json
 
 random = np.random.default_rng(5)
 
@@ -87,6 +87,29 @@ def test_one_layer_takes_a_plain_array():
         np.save(npy, random.random(a.shape).astype(np.float32))
         said, _ = quantized(path, "--bits", 2, "--importance", npy)
         assert said["a"]["weighted_sse"] < said["a"]["sse"]
+
+
+def test_config_and_sweep_remember_it():
+    with folder() as d:
+        a = random.standard_normal((30, 40)).astype(np.float32)
+        path = write(os.path.join(d, "m.onnx"), {"a": a})
+        one, two, x = (os.path.join(d, name) for name in ("i.npy", "j.npy", "x.npy"))
+        np.save(one, random.random(a.shape).astype(np.float32))
+        np.save(two, random.random(a.shape).astype(np.float32))
+        np.save(x, random.standard_normal((4, 30)).astype(np.float32))
+        config, sweep = os.path.join(d, "c.json"), os.path.join(d, "s.json")
+        run_json("tune", path, "--importance", one, "--target-bits", 3, "-o", config, "--json")
+        taken = run_json("quantize", path, "--config", config, "--importance", one, "--json")
+        assert "weighted_sse" in taken["layers"][0]
+        refused(2, "quantize", path, "--config", config, says=("c.json", "--importance"))
+        refused(2, "quantize", path, "--config", config, "--importance", two, says="another file")
+        run_json("quantize", path, "--config", config, "--force-match", "--json")
+        swept = ("sweep", path, "--data", x, "--widths", "2", "-o", sweep)
+        run(*swept, "--importance", one)
+        for wrong in (("--importance", two), ()):
+            refused(2, *swept, "--resume", *wrong, says=("s.json", "--importance"))
+        refused(2, "tune", path, "--sensitivity", sweep, "--objective", "kl", "--target-bits", 3, "-o", config,
+                says=("s.json", "--importance"))
 
 
 def test_wrong_files_are_told():
