@@ -106,6 +106,9 @@ const bd_tensor *bd_run_output(const bd_run *run, int output);
 // What the layer's first user left: its output with the bias, and with what joined the step unless
 // compiled `apart`. Row-major; the caller frees out->data. BD_INVALID where there is none.
 bd_status bd_run_layer_output(const bd_run *run, int layer, bd_tensor *out, bd_error *err);
+// The same as it stands in the run until the next one, its elements in whatever order, the same for
+// every run of an engine. NULL where there is none.
+const bd_tensor *bd_run_layer_view(const bd_run *run, int layer);
 // What that user read besides the weights, as float32, row-major; the caller frees out->data.
 // Kept runs only. BD_INVALID where the layer has no channels, or its user has not run.
 bd_status bd_run_layer_input(const bd_run *run, int layer, bd_tensor *out, bd_error *err);

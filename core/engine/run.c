@@ -6,6 +6,17 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+// A large one in large pages: their first touch costs more than what is computed into them.
+static void *take_arena(size_t bytes) {
+  const size_t page = (size_t)2 << 20;
+  bool large = bytes >= 2 * page;
+  size_t unit = large ? page : 64, whole = (bytes / unit + 1) * unit;
+  void *arena = aligned_alloc(unit, whole);
+  if (large && arena) madvise(arena, whole, MADV_HUGEPAGE);
+  return arena;
+}
 
 static bool reserve(bd_run *run) {
   const bd_engine *engine = run->engine;
@@ -14,7 +25,7 @@ static bool reserve(bd_run *run) {
   run->tensors = malloc(slots * sizeof *run->tensors);
   run->grown = calloc(slots, sizeof(void *));
   run->grown_bytes = calloc(slots, sizeof *run->grown_bytes);
-  run->arena = aligned_alloc(64, (bytes + 64) / 64 * 64);
+  run->arena = take_arena(bytes);
   int widest = 8;
   for (int i = 0; i < engine->step_count; i++) {
     const bd_step *step = engine->steps[i];
@@ -338,15 +349,19 @@ static bd_status copy_plain(const bd_tensor *from, const char *name, bd_tensor *
   return BD_OK;
 }
 
-bd_status bd_run_layer_output(const bd_run *run, int layer, bd_tensor *out, bd_error *err) {
+const bd_tensor *bd_run_layer_view(const bd_run *run, int layer) {
   bool *touched = bd_plan_touched(run->engine, layer);
-  if (!touched) return bd_fail_memory(err, "a run of the network");
-  const bd_step *step = first_user(run, touched);
+  const bd_step *step = touched ? first_user(run, touched) : NULL;
   free(touched);
+  bool known = step && step->out_count > 0 && step->out[0] >= 0;
+  return known && run->tensors[step->out[0]].data ? &run->tensors[step->out[0]] : NULL;
+}
+
+bd_status bd_run_layer_output(const bd_run *run, int layer, bd_tensor *out, bd_error *err) {
+  const bd_tensor *view = bd_run_layer_view(run, layer);
   const char *name = bd_model_layer(run->engine->model, layer)->tensor;
-  if (!step || step->out_count < 1 || step->out[0] < 0 || !run->tensors[step->out[0]].data)
-    return bd_fail(err, BD_INVALID, "layer %s: has no output in this run", name);
-  return copy_plain(&run->tensors[step->out[0]], name, out, err);
+  if (!view) return bd_fail(err, BD_INVALID, "layer %s: has no output in this run", name);
+  return copy_plain(view, name, out, err);
 }
 
 static bd_status to_float(bd_tensor *tensor, const char *name, bd_error *err) {

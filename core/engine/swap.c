@@ -136,15 +136,24 @@ static bd_status refold(bd_swap *swap, bd_error *err) {
   return status;
 }
 
+// Are all constants that a step was packed from the plan's own?
+static bool is_original(const bd_swap *swap, const bd_step *step) {
+  if (bd_swap_shift_of(swap, step)) return false;
+  for (int i = 0; i < step->in_count; i++)
+    if (step->in[i] >= 0 && swap->data[step->in[i]]) return false;
+  return true;
+}
+
 static bd_status repack(bd_swap *swap, bd_error *err) {
   const bd_engine *engine = swap->engine;
   for (int i = 0; i < engine->step_count; i++) {
     const bd_step *step = engine->steps[i];
     if (!step || !step->soft || !step->packed || !bd_step_reads(step, swap->changed)) continue;
     size_t bytes;
-    void *fresh;
+    void *fresh = NULL;
     const bd_shift *shift = bd_swap_shift_of(swap, step);
-    BD_TRY(bd_step_pack(engine, step, swap->tensors, shift, &fresh, &bytes, err));
+    if (!is_original(swap, step))
+      BD_TRY(bd_step_pack(engine, step, swap->tensors, shift, &fresh, &bytes, err));
     free(swap->packed[i]);
     swap->packed[i] = fresh;
   }

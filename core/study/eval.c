@@ -211,17 +211,22 @@ bd_status bd_eval_run(bd_eval *eval, const bd_swap *swap, int threads, const bd_
   return status;
 }
 
+bd_status bd_eval_values(const bd_model *model, int layer, const bd_index *index,
+                         const bd_result *result, float **out, bd_error *err) {
+  bd_weights weights;
+  *out = NULL;
+  BD_TRY(bd_model_weights(model, layer, &weights, err));
+  *out = malloc(weights.count * sizeof **out);
+  if (*out) bd_result_apply(result, index, weights.data, *out);
+  bd_weights_free(&weights);
+  return *out ? BD_OK : bd_fail_memory(err, "quantized weights");
+}
+
 bd_status bd_eval_set(bd_swap *swap, const bd_model *model, int layer, const bd_index *index,
                       const bd_result *result, bd_error *err) {
-  bd_weights weights;
-  BD_TRY(bd_model_weights(model, layer, &weights, err));
-  float *values = malloc(weights.count * sizeof *values);
-  bd_status status = values ? BD_OK : bd_fail_memory(err, "quantized weights");
-  if (values) {
-    bd_result_apply(result, index, weights.data, values);
-    status = bd_swap_set(swap, layer, values, err);
-  }
+  float *values;
+  BD_TRY(bd_eval_values(model, layer, index, result, &values, err));
+  bd_status status = bd_swap_set(swap, layer, values, err);
   free(values);
-  bd_weights_free(&weights);
   return status;
 }

@@ -43,6 +43,9 @@ int64_t bd_eval_keep(bd_eval *eval, size_t bytes);
 bd_status bd_eval_run(bd_eval *eval, const bd_swap *swap, int threads, const bd_cancel *cancel,
                       bd_eval_progress progress, void *arg, bd_evaluation *out, bd_error *err);
 
+// A layer's quantized weights, in stored order; the caller frees *out.
+bd_status bd_eval_values(const bd_model *model, int layer, const bd_index *index,
+                         const bd_result *result, float **out, bd_error *err);
 // Puts a layer's quantized weights into the swap.
 bd_status bd_eval_set(bd_swap *swap, const bd_model *model, int layer, const bd_index *index,
                       const bd_result *result, bd_error *err);

@@ -12,12 +12,19 @@ typedef struct bd_local {
   double signal, noise;
 } bd_local;
 
-// The layer's float output in a run that went through with the model's own weights; the caller
-// frees out->data, which is NULL where the layer has no float output there (in a branch, say).
-bd_status bd_local_real(const bd_run *run, int layer, bd_tensor *out, bd_error *err);
+// A layer's float output, its elements in the order of the run. All zero at first; serves one layer
+// after the other; release with bd_local_free.
+typedef struct bd_local_output {
+  float *values;
+  int64_t count, room; // count 0: the layer has no float output there (in a branch, say)
+  double signal;       // Σ y²
+} bd_local_output;
+// Of a run that went through with the model's own weights.
+bd_status bd_local_real(const bd_run *run, int layer, bd_local_output *out, bd_error *err);
+void bd_local_free(bd_local_output *output);
 // Runs the layer with the swap's weights on the float activations before it, and adds what its
 // output differs from `real` by. The layer's activations are then those of the swap.
-bd_status bd_local_add(bd_run *run, const bd_swap *swap, int layer, const bd_tensor *real,
+bd_status bd_local_add(bd_run *run, const bd_swap *swap, int layer, const bd_local_output *real,
                        bd_local *sum, bd_error *err);
 
 // Local errors on the first samples of data: the float activations of some runs, which each layer

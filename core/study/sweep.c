@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GROUP_MAX = 8 }; // runs that share the packing of a point's weights
+enum {
+  GROUP_MAX = 8,            // runs that share the packing of a point's weights
+  POINTS_MAX = 8,           // of a layer, tried on a run while its activations are near
+  POINTS_MEMORY = 64 << 20, // of their weights
+};
 
 // What one point did to one sample.
 typedef struct observation {
@@ -28,11 +32,11 @@ typedef struct group {
 // What one thread works with.
 typedef struct worker {
   struct worker *next;
-  bd_swap *swap, *apart_swap;
+  bd_swap *swaps[POINTS_MAX], *apart_swaps[POINTS_MAX]; // apart: NULL without
   bd_run *runs[GROUP_MAX], *apart_runs[GROUP_MAX];
   bd_tensor *inputs;
-  float *outputs[GROUP_MAX];  // of the float network
-  bd_tensor local[GROUP_MAX]; // a layer's own output in it
+  float *outputs[GROUP_MAX]; // of the float network
+  bd_local_output local[GROUP_MAX];
 } worker;
 
 typedef struct sweep {
@@ -60,13 +64,15 @@ static int64_t samples_of(const sweep *s, int64_t run) {
 
 static void free_worker(worker *w, int inputs) {
   if (!w) return;
-  bd_swap_free(w->swap);
-  bd_swap_free(w->apart_swap);
+  for (int i = 0; i < POINTS_MAX; i++) {
+    bd_swap_free(w->swaps[i]);
+    bd_swap_free(w->apart_swaps[i]);
+  }
   for (int i = 0; i < GROUP_MAX; i++) {
     bd_run_free(w->runs[i]);
     bd_run_free(w->apart_runs[i]);
     free(w->outputs[i]);
-    free(w->local[i].data);
+    bd_local_free(&w->local[i]);
   }
   for (int i = 0; w->inputs && i < inputs; i++)
     free(w->inputs[i].data);
@@ -88,8 +94,10 @@ static bd_status make_inputs(const bd_data *data, bd_tensor **out, bd_error *err
 
 static bd_status fill_worker(const sweep *s, worker *w, bd_error *err) {
   BD_TRY(make_inputs(s->parts->data, &w->inputs, err));
-  BD_TRY(bd_swap_new(s->parts->engine, &w->swap, err));
-  if (s->parts->apart) BD_TRY(bd_swap_new(s->parts->apart, &w->apart_swap, err));
+  for (int i = 0; i < POINTS_MAX; i++) {
+    BD_TRY(bd_swap_new(s->parts->engine, &w->swaps[i], err));
+    if (s->parts->apart) BD_TRY(bd_swap_new(s->parts->apart, &w->apart_swaps[i], err));
+  }
   for (int i = 0; i < s->group_runs; i++) {
     BD_TRY(bd_run_new(s->parts->engine, true, &w->runs[i], err));
     if (s->parts->apart) BD_TRY(bd_run_new(s->parts->apart, true, &w->apart_runs[i], err));
@@ -166,48 +174,53 @@ static bd_status run_float(const sweep *s, worker *w, group *g, int64_t slot, bd
   return BD_OK;
 }
 
-static bd_status run_point(const sweep *s, worker *w, const group *g, int point, int64_t slot,
-                           bd_error *err) {
+static bd_status run_point(const sweep *s, worker *w, const group *g, int point, int place,
+                           int64_t slot, bd_error *err) {
   int layer = s->parts->points->list[point].layer;
   int64_t run = g->first + slot;
   observation *seen = &g->seen[(point * g->runs + slot) * s->batch];
-  BD_TRY(bd_run_from(w->runs[slot], w->swap, layer, s->cancel, err));
+  BD_TRY(bd_run_from(w->runs[slot], w->swaps[place], layer, s->cancel, err));
   float *other = bd_outputs_copy(w->runs[slot], s->outputs, NULL);
   if (!other) return bd_fail_memory(err, "the outputs");
   bd_status status = BD_OK;
-  for (int64_t place = 0; place < samples_of(s, run) && status == BD_OK; place++)
-    status = judge(s, w, run, slot, other, place, &seen[place].verdict, err);
+  for (int64_t i = 0; i < samples_of(s, run) && status == BD_OK; i++)
+    status = judge(s, w, run, slot, other, i, &seen[i].verdict, err);
   free(other);
   return status;
 }
 
 // On one run.
-static bd_status run_local(const sweep *s, worker *w, const group *g, int point, int64_t slot,
-                           bd_error *err) {
+static bd_status run_local(const sweep *s, worker *w, const group *g, int point, int place,
+                           int64_t slot, bd_error *err) {
   observation *seen = &g->seen[(point * g->runs + slot) * s->batch];
-  return bd_local_add(w->apart_runs[slot], w->apart_swap, s->parts->points->list[point].layer,
-                      &w->local[slot], &seen->local, err);
+  return bd_local_add(w->apart_runs[slot], w->apart_swaps[place],
+                      s->parts->points->list[point].layer, &w->local[slot], &seen->local, err);
 }
 
 static bd_status keep_local(const sweep *s, worker *w, const group *g, int layer, bd_error *err) {
-  for (int64_t slot = 0; s->parts->apart && slot < g->runs; slot++) {
-    free(w->local[slot].data);
-    w->local[slot].data = NULL;
+  for (int64_t slot = 0; s->parts->apart && slot < g->runs; slot++)
     BD_TRY(bd_local_real(w->apart_runs[slot], layer, &w->local[slot], err));
-  }
   return BD_OK;
 }
 
-static bd_status try_point(const sweep *s, worker *w, const group *g, int point, bd_error *err) {
+// Puts the weights of a point in.
+static bd_status set_point(const sweep *s, worker *w, int point, int place, bd_error *err) {
   const bd_point *p = &s->parts->points->list[point];
   const bd_index *index = s->parts->studies[p->layer].index;
-  BD_TRY(bd_eval_set(w->swap, s->parts->model, p->layer, index, p->result, err));
-  if (w->apart_swap)
-    BD_TRY(bd_eval_set(w->apart_swap, s->parts->model, p->layer, index, p->result, err));
-  for (int64_t slot = 0; slot < g->runs; slot++) {
-    if (bd_cancelled(s->cancel)) return BD_CANCELLED;
-    BD_TRY(run_point(s, w, g, point, slot, err));
-    if (s->parts->apart) BD_TRY(run_local(s, w, g, point, slot, err));
+  float *values;
+  BD_TRY(bd_eval_values(s->parts->model, p->layer, index, p->result, &values, err));
+  bd_status status = bd_swap_set(w->swaps[place], p->layer, values, err);
+  if (status == BD_OK && s->parts->apart)
+    status = bd_swap_set(w->apart_swaps[place], p->layer, values, err);
+  free(values);
+  return status;
+}
+
+// Its own weights again, which the layers before it run with.
+static bd_status unset_layer(const sweep *s, worker *w, int layer, int places, bd_error *err) {
+  for (int place = 0; place < places; place++) {
+    BD_TRY(bd_swap_set(w->swaps[place], layer, NULL, err));
+    if (s->parts->apart) BD_TRY(bd_swap_set(w->apart_swaps[place], layer, NULL, err));
   }
   return BD_OK;
 }
@@ -216,17 +229,38 @@ static bd_status try_point(const sweep *s, worker *w, const group *g, int point,
 static bd_status end_local(const sweep *s, worker *w, const group *g, int layer, bd_error *err) {
   for (int64_t slot = 0; s->parts->apart && slot < g->runs; slot++)
     BD_TRY(bd_run_layer(w->apart_runs[slot], NULL, layer, err));
-  return s->parts->apart ? bd_swap_set(w->apart_swap, layer, NULL, err) : BD_OK;
+  return BD_OK;
 }
 
-// All points of a layer; then its own weights again, which the layers before it run with.
+// Points [from, from + count) of one layer: run by run, so that its activations stay near.
+static bd_status try_points(const sweep *s, worker *w, const group *g, int from, int count,
+                            bd_error *err) {
+  for (int place = 0; place < count; place++)
+    BD_TRY(set_point(s, w, from + place, place, err));
+  for (int64_t slot = 0; slot < g->runs; slot++)
+    for (int place = 0; place < count; place++) {
+      if (bd_cancelled(s->cancel)) return BD_CANCELLED;
+      BD_TRY(run_point(s, w, g, from + place, place, slot, err));
+      if (s->parts->apart) BD_TRY(run_local(s, w, g, from + place, place, slot, err));
+    }
+  return BD_OK;
+}
+
+// As many points of a layer at a time as have room: weights as they are and packed, on two engines.
+static int points_at_a_time(const sweep *s, int layer) {
+  size_t each = 4 * sizeof(float) * (size_t)bd_model_layer(s->parts->model, layer)->weights + 1;
+  size_t fits = POINTS_MEMORY / each;
+  return fits < 1 ? 1 : fits < POINTS_MAX ? (int)fits : POINTS_MAX;
+}
+
 static bd_status try_layer(const sweep *s, worker *w, const group *g, int layer, bd_error *err) {
   int from = s->layer_first[layer], to = s->layer_first[layer + 1];
   if (from == to) return BD_OK;
+  int fits = points_at_a_time(s, layer), most = to - from < fits ? to - from : fits;
   BD_TRY(keep_local(s, w, g, layer, err));
-  for (int point = from; point < to; point++)
-    BD_TRY(try_point(s, w, g, point, err));
-  BD_TRY(bd_swap_set(w->swap, layer, NULL, err));
+  for (; from < to; from += most)
+    BD_TRY(try_points(s, w, g, from, to - from < most ? to - from : most, err));
+  BD_TRY(unset_layer(s, w, layer, most, err));
   return end_local(s, w, g, layer, err);
 }
 
