@@ -65,7 +65,8 @@ static bd_status quantize(const bd_index *index, const bd_setting *asked, bd_eff
     return bd_fail(err, BD_INVALID,
                    "granularity needs the weights in stored order: use granularity tensor");
   if (split && bd_split_parts(index->reread.axes, &setting).count > 1)
-    return bd_split_quantize(index, &hole, &setting, effort, cancel, out, err);
+    return bd_split_quantize(index, &hole, &setting, effort, watch && watch->pair, cancel, out,
+                             err);
   return bd_work_run(index, &hole, &setting, effort, watch, cancel, out, err);
 }
 

@@ -103,10 +103,10 @@ bd_status bd_quantize(const bd_index *index, const bd_setting *setting, bd_effor
                       const bd_cancel *cancel, bd_result **out, bd_error *err);
 void bd_result_free(bd_result *result);
 
-// Somebody waits for the result. Of one part only: with more of them this is left out.
+// Somebody waits for the result.
 typedef struct bd_watch {
   // Hears of the optimum's proved lower bound each time that a proof raises it, on the thread that
-  // computes. NULL: not.
+  // computes; of one part only. NULL: not.
   void (*raised)(void *arg, double bound);
   void *arg;
   bool pair; // a second thread may help; the result is the same

@@ -195,7 +195,7 @@ static const char *allowed(int field, char *out, size_t size) {
   if (field == BD_FIELD_BITS) return "1 to 8, 32 or float";
   if (field == BD_FIELD_PRUNE) return "0 to 1 or 0% to 100%";
   if (field == BD_FIELD_SEED) return "0 to 9007199254740991";
-  if (field == BD_FIELD_GRANULARITY) return "tensor, channel or group:N (N from 1)";
+  if (field == BD_FIELD_GRANULARITY) return "tensor, channel or group:N (N from 1 to 2147483648)";
   size_t used = 0;
   for (int i = 0; i < fields[field].choice_count && used < size; i++)
     used += (size_t)snprintf(out + used, size - used, "%s%s", i ? ", " : "",

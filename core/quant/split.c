@@ -3,6 +3,7 @@
 // stay.
 #include "core/quant/split.h"
 
+#include "core/base/pair.h"
 #include "core/quant/index_private.h"
 #include "core/quant/memory.h"
 #include "core/quant/optimum.h"
@@ -41,6 +42,7 @@ typedef struct split {
   bd_ties ties;
   const bd_setting *setting;
   bd_effort effort;
+  bool pair; // a second thread may take half of the tiles
   const bd_cancel *cancel;
   bd_result *result;
   tiling tiling;
@@ -312,16 +314,63 @@ static bd_status run_tile(const split *all, size_t number, const tile *one, tota
   return status;
 }
 
-static bd_status run_tiles(const split *all, totals *sums, bd_error *err) {
+static bd_status run_tiles(const split *all, size_t from, size_t to, totals *sums, bd_error *err) {
   float *values = bd_scratch_alloc(tile_weights(all), sizeof *values);
   bd_status status = values ? BD_OK : bd_fail_memory(err, "the parts of a layer");
   *sums = (totals){.proved = true};
-  for (size_t number = 0; status == BD_OK && number < all->tiling.count; number++) {
+  for (size_t number = from; status == BD_OK && number < to; number++) {
     tile one = tile_at(all, number, values);
     status = run_tile(all, number, &one, sums, err);
   }
   free(values);
   return status;
+}
+
+// The tiles in two halves, whether one thread works on them or two: sums are the same then.
+typedef struct halves {
+  const split *all;
+  totals left, right;
+  bd_status left_status, right_status;
+  bd_error left_error, right_error;
+} halves;
+
+static void run_left(void *arg) {
+  halves *both = arg;
+  size_t middle = both->all->tiling.count / 2;
+  both->left_status = run_tiles(both->all, 0, middle, &both->left, &both->left_error);
+}
+
+static void run_right(void *arg) {
+  halves *both = arg;
+  size_t count = both->all->tiling.count;
+  both->right_status = run_tiles(both->all, count / 2, count, &both->right, &both->right_error);
+}
+
+static void add_totals(const totals *from, totals *to) {
+  to->sse_prune += from->sse_prune;
+  to->sse_cluster += from->sse_cluster;
+  to->sse_map += from->sse_map;
+  to->weighted_sse += from->weighted_sse;
+  to->cluster_fit += from->cluster_fit;
+  to->bound += from->bound;
+  to->bits += from->bits;
+  to->max_error = fmax(to->max_error, from->max_error);
+  to->merged += from->merged;
+  to->proved = to->proved && from->proved;
+  if (from->most_levels > to->most_levels) to->most_levels = from->most_levels;
+  for (int i = 0; i < LEVELS_MOST; i++)
+    to->codes[i] += from->codes[i];
+  to->masked += from->masked;
+}
+
+static bd_status run_halves(const split *all, totals *sums, bd_error *err) {
+  halves both = {.all = all};
+  bd_pair_run(all->pair && all->tiling.count > 1, run_right, run_left, &both);
+  if (both.left_status != BD_OK) return *err = both.left_error, both.left_status;
+  if (both.right_status != BD_OK) return *err = both.right_error, both.right_status;
+  *sums = both.left;
+  add_totals(&both.right, sums);
+  return BD_OK;
 }
 
 // --- the whole ----------------------------------------------------------------------------------
@@ -352,15 +401,16 @@ static bd_status run_split(split *all, bd_error *err) {
   result->block_count = all->tiling.count;
   totals sums;
   BD_TRY(find_ties(all, err));
-  BD_TRY(run_tiles(all, &sums, err));
+  BD_TRY(run_halves(all, &sums, err));
   take_totals(all->index, &sums, result);
   return BD_OK;
 }
 
 bd_status bd_split_quantize(const bd_index *index, const bd_hole *hole, const bd_setting *setting,
-                            bd_effort effort, const bd_cancel *cancel, bd_result **out,
+                            bd_effort effort, bool pair, const bd_cancel *cancel, bd_result **out,
                             bd_error *err) {
-  split all = {.index = index, .setting = setting, .effort = effort, .cancel = cancel};
+  split all = {
+      .index = index, .setting = setting, .effort = effort, .pair = pair, .cancel = cancel};
   all.result = calloc(1, sizeof *all.result);
   if (!all.result) return bd_fail_memory(err, "a result");
   *all.result = (bd_result){.setting = *setting,

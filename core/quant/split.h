@@ -7,9 +7,10 @@
 // The parts of a granularity.
 bd_parts bd_split_parts(bd_axes axes, const bd_setting *setting);
 
-// As bd_quantize, with the hole that is pruned of the whole. More than one part.
+// As bd_quantize, with the hole that is pruned of the whole. More than one part. pair: a second
+// thread may help, with the same result.
 bd_status bd_split_quantize(const bd_index *index, const bd_hole *hole, const bd_setting *setting,
-                            bd_effort effort, const bd_cancel *cancel, bd_result **out,
+                            bd_effort effort, bool pair, const bd_cancel *cancel, bd_result **out,
                             bd_error *err);
 
 #endif

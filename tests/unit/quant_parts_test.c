@@ -258,11 +258,42 @@ static void cancelled_leaves_nothing(void **state) {
   close_sample(&one);
 }
 
+// Many tiles, shared out between two threads.
+static void two_threads_give_the_same(void **state) {
+  (void)state;
+  const bd_axes axes = {1, 1024, 1024};
+  size_t count = axes.channels * axes.inner;
+  float *weights = malloc(count * sizeof *weights);
+  bd_rng rng = bd_rng_seed(23, 0);
+  naive_fill(1, &rng, weights, count);
+  bd_index *index = naive_index(weights, count);
+  naive_set_reread(index, weights, axes);
+  bd_setting setting = naive_setting("granularity=group:512,method=kmeans,bits=3,prune=0.4");
+  bd_result *one = naive_run(index, &setting, BD_QUICK), *two;
+  bd_watch watch = {NULL, NULL, true};
+  bd_error err = {""};
+  assert_int_equal(bd_quantize_watched(index, &setting, BD_QUICK, &watch, NULL, &two, &err), BD_OK);
+  assert_true(one->block_count > 1);
+  assert_true(one->sse == two->sse && one->bytes == two->bytes &&
+              one->cluster_bound == two->cluster_bound);
+  for (size_t part = 0; part < one->parts.count; part++) {
+    size_t segments = one->part[part].segment_count;
+    assert_int_equal(segments, two->part[part].segment_count);
+    assert_memory_equal(one->part[part].segments, two->part[part].segments,
+                        segments * sizeof(bd_segment));
+  }
+  bd_result_free(one);
+  bd_result_free(two);
+  bd_index_free(index);
+  free(weights);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(parts_are_tensors_of_their_own),
       cmocka_unit_test(one_channel_is_the_tensor),
       cmocka_unit_test(ties_go_by_index),
+      cmocka_unit_test(two_threads_give_the_same),
       cmocka_unit_test(without_the_weights_it_is_refused),
       cmocka_unit_test(cancelled_leaves_nothing),
   };
