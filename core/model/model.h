@@ -99,6 +99,9 @@ typedef struct bd_weights {
 // BD_FAILED: the file has changed by then. BD_INVALID: the layer is refused, as one is whose stored
 // bytes do not fit its shape.
 bd_status bd_model_weights(const bd_model *model, int layer, bd_weights *out, bd_error *err);
+// The same; BD_CANCELLED soon after the flag is set.
+bd_status bd_model_weights_polled(const bd_model *model, int layer, const bd_cancel *cancel,
+                                  bd_weights *out, bd_error *err);
 // The same for weights [first, first + count) alone, into out: nothing more is read of a data file.
 bd_status bd_model_weights_some(const bd_model *model, int layer, size_t first, size_t count,
                                 float *out, bd_error *err);

@@ -6,9 +6,8 @@
 
 #include <stdlib.h>
 
-#include <stdlib.h>
-
-enum { SOME = 4096 }; // values converted at once
+enum { SOME = 4096 };          // values converted at once
+enum { POLL_BYTES = 4 << 20 }; // read between two looks at the flag
 
 static size_t bytes_of(const bd_values *values) {
   return values->count * bd_dtype_size(values->type);
@@ -25,13 +24,30 @@ static bd_status usable(const bd_model *model, int layer, const bd_found **out, 
   return shown->refused ? bd_fail(err, BD_INVALID, "%s: %s", shown->tensor, shown->refused) : BD_OK;
 }
 
+static bd_status fail_cancelled(const char *tensor, bd_error *err) {
+  return bd_fail(err, BD_CANCELLED, "%s: reading was cancelled", tensor);
+}
+
+static bd_status read_all(const bd_source *file, const bd_values *values, const char *tensor,
+                          void *out, const bd_cancel *cancel, bd_error *err) {
+  size_t bytes = bytes_of(values);
+  for (size_t at = 0; at < bytes; at += POLL_BYTES) {
+    size_t piece = bytes - at < POLL_BYTES ? bytes - at : POLL_BYTES;
+    if (bd_cancelled(cancel)) return fail_cancelled(tensor, err);
+    BD_TRY(bd_source_read(file, (const char *)values->data + at, piece, (char *)out + at, err));
+  }
+  return BD_OK;
+}
+
 // Reads raw data, aligned, and keeps it: from then on the file may change. Where two threads read
 // the same, the first one's stays.
-static bd_status load(const bd_model *model, int layer, bd_values *values, bd_error *err) {
+static bd_status load(const bd_model *model, int layer, bd_values *values, const bd_cancel *cancel,
+                      bd_error *err) {
   size_t bytes = bytes_of(values);
+  const char *tensor = model->layers.items[layer].shown.tensor;
   void *kept = NULL, *fresh = bd_pages_take(bytes);
-  if (!fresh) return bd_fail_memory(err, model->layers.items[layer].shown.tensor);
-  bd_status status = bd_source_read(&model->source, values->data, bytes, fresh, err);
+  if (!fresh) return bd_fail_memory(err, tensor);
+  bd_status status = read_all(&model->source, values, tensor, fresh, cancel, err);
   bool first =
       status == BD_OK && atomic_compare_exchange_strong(&model->loaded[layer], &kept, fresh);
   if (!first) bd_pages_free(fresh, bytes);
@@ -42,11 +58,11 @@ static bd_status load(const bd_model *model, int layer, bd_values *values, bd_er
 // Reads a data file's values, aligned. They are not kept: data files are what is too large for the
 // model itself.
 static bd_status fetch(const bd_source *file, const char *tensor, bd_values *values, void **owned,
-                       bd_error *err) {
+                       const bd_cancel *cancel, bd_error *err) {
   size_t bytes = bytes_of(values);
   *owned = bd_pages_take(bytes);
   if (!*owned) return bd_fail_memory(err, tensor);
-  bd_status status = bd_source_read(file, values->data, bytes, *owned, err);
+  bd_status status = read_all(file, values, tensor, *owned, cancel, err);
   values->data = *owned;
   if (status == BD_OK) return BD_OK;
   bd_pages_free(*owned, bytes);
@@ -57,17 +73,17 @@ static bd_status fetch(const bd_source *file, const char *tensor, bd_values *val
 // A layer's stored values, in memory and aligned for their type; *owned: where they were fetched
 // for the caller alone, who frees these pages.
 static bd_status values_of(const bd_model *model, int layer, bd_values *values, void **owned,
-                           bd_error *err) {
+                           const bd_cancel *cancel, bd_error *err) {
   const bd_found *found;
   *values = (bd_values){0};
   *owned = NULL;
   BD_TRY(usable(model, layer, &found, err));
   *values = found->values;
   const bd_source *file = bd_external_source(&model->external, values->data);
-  if (file) return fetch(file, found->shown.tensor, values, owned, err);
+  if (file) return fetch(file, found->shown.tensor, values, owned, cancel, err);
   if (!bd_source_holds(&model->source, values->data)) return BD_OK; // decoded from a typed field
   void *kept = atomic_load(&model->loaded[layer]);
-  if (!kept) return load(model, layer, values, err);
+  if (!kept) return load(model, layer, values, cancel, err);
   values->data = kept;
   return BD_OK;
 }
@@ -96,7 +112,7 @@ bd_status bd_model_raw(const bd_model *model, const Onnx__TensorProto *tensor, c
                    bd_external_why(&model->external, tensor));
   if (inside && layer >= 0) {
     bd_values values;
-    BD_TRY(values_of(model, layer, &values, owned, err));
+    BD_TRY(values_of(model, layer, &values, owned, NULL, err));
     *data = values.data;
     return BD_OK;
   }
@@ -115,11 +131,30 @@ void bd_weights_unload(bd_model *model) {
     free(model->importance[i]);
 }
 
+// To floats, piece by piece. False where it was cancelled.
+static bool convert(const bd_values *values, float *out, const bd_cancel *cancel) {
+  size_t size = values->wide ? sizeof(int32_t) : bd_dtype_size(values->type);
+  size_t most = POLL_BYTES / sizeof *out;
+  for (size_t at = 0; at < values->count; at += most) {
+    bd_values piece = *values;
+    piece.data = (const char *)values->data + at * size;
+    piece.count = values->count - at < most ? values->count - at : most;
+    if (bd_cancelled(cancel)) return false;
+    bd_values_floats(&piece, out + at);
+  }
+  return true;
+}
+
 bd_status bd_model_weights(const bd_model *model, int layer, bd_weights *out, bd_error *err) {
+  return bd_model_weights_polled(model, layer, NULL, out, err);
+}
+
+bd_status bd_model_weights_polled(const bd_model *model, int layer, const bd_cancel *cancel,
+                                  bd_weights *out, bd_error *err) {
   *out = (bd_weights){0};
   bd_values values;
   void *owned;
-  BD_TRY(values_of(model, layer, &values, &owned, err));
+  BD_TRY(values_of(model, layer, &values, &owned, cancel, err));
   out->count = values.count;
   if (values.type == BD_FLOAT32) {
     out->data = values.data;
@@ -127,9 +162,13 @@ bd_status bd_model_weights(const bd_model *model, int layer, bd_weights *out, bd
     return BD_OK;
   }
   out->data = out->owned = bd_pages_take(values.count * sizeof *out->owned);
-  if (out->owned) bd_values_floats(&values, out->owned);
+  const char *tensor = bd_model_layer(model, layer)->tensor;
+  bd_status status = out->owned ? BD_OK : bd_fail_memory(err, tensor);
+  if (status == BD_OK && !convert(&values, out->owned, cancel))
+    status = fail_cancelled(tensor, err);
   bd_pages_free(owned, bytes_of(&values));
-  return out->owned ? BD_OK : bd_fail_memory(err, bd_model_layer(model, layer)->tensor);
+  if (status != BD_OK) bd_weights_free(out);
+  return status;
 }
 
 // A view of a layer's values [first, first + count): in memory, or, where *file is set, in it.
@@ -142,7 +181,7 @@ static bd_status some_of(const bd_model *model, int layer, size_t first, size_t 
   if (first > values->count || count > values->count - first)
     return bd_fail(err, BD_INVALID, "%s: has only %zu weights", found->shown.tensor, values->count);
   *file = bd_external_source(&model->external, values->data);
-  if (!*file) BD_TRY(values_of(model, layer, values, &none, err));
+  if (!*file) BD_TRY(values_of(model, layer, values, &none, NULL, err));
   size_t size = values->wide ? sizeof(int32_t) : bd_dtype_size(values->type);
   values->data = (const char *)values->data + first * size;
   values->count = count;
@@ -196,7 +235,7 @@ bd_status bd_model_layer_sha256(const bd_model *model, int layer, char out[65], 
   out[0] = '\0';
   bd_values values;
   void *owned;
-  BD_TRY(values_of(model, layer, &values, &owned, err));
+  BD_TRY(values_of(model, layer, &values, &owned, NULL, err));
   size_t bytes = bytes_of(&values);
   void *packed = values.wide ? bd_pages_take(bytes) : owned;
   if (values.wide && !packed) return bd_fail_memory(err, bd_model_layer(model, layer)->tensor);

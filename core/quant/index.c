@@ -6,7 +6,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { POLL_VALUES = 1 << 20 }; // between two looks at the flag
+enum { POLL_VALUES = 1 << 20, POLL_TIER = 1 << 16 }; // between two looks at the flag
+
+static bd_status fail_cancelled(bd_error *err) {
+  return bd_fail(err, BD_CANCELLED, "indexing was cancelled");
+}
 
 // At least half of the values are as far from 0 as the median, and the mean is within a deviation
 // of it: nothing here cancels.
@@ -48,26 +52,34 @@ static void pad(float *tier, size_t count) {
 }
 
 // Until one block is left.
-static bd_status fill_tiers(bd_index *index, bd_error *err) {
+static bd_status fill_tiers(bd_index *index, const bd_cancel *cancel, bd_error *err) {
   pad(index->values, index->entries);
   index->tiers[0] = index->values;
   index->tier_count = 1;
   for (size_t count = index->blocks; count > 1; count = padded(count) / BD_BLOCK) {
     float *tier = bd_large_alloc(padded(count), sizeof *tier);
     if (!tier) return bd_fail_memory(err, "the index of the weights");
-    for (size_t i = 0; i < count; i++)
-      tier[i] = index->tiers[index->tier_count - 1][i * BD_BLOCK];
-    pad(tier, count);
+    const float *below = index->tiers[index->tier_count - 1];
     index->tiers[index->tier_count++] = tier;
+    for (size_t i = 0; i < count; i++) {
+      if (i % POLL_TIER == 0 && bd_cancelled(cancel)) return fail_cancelled(err);
+      tier[i] = below[i * BD_BLOCK];
+    }
+    pad(tier, count);
     if (count <= BD_BLOCK) break;
   }
   return BD_OK;
 }
 
-static bd_status check_finite(const float *weights, size_t count, bd_error *err) {
+static bd_status check_finite(const float *weights, size_t count, const bd_cancel *cancel,
+                              bd_error *err) {
   float poison = 0; // NaN as soon as one weight is NaN or Inf: no branch in the loop
-  for (size_t i = 0; i < count; i++)
-    poison += weights[i] * 0.0f;
+  for (size_t first = 0; first < count; first += POLL_VALUES) {
+    size_t end = count - first < POLL_VALUES ? count : first + POLL_VALUES;
+    if (bd_cancelled(cancel)) return fail_cancelled(err);
+    for (size_t i = first; i < end; i++)
+      poison += weights[i] * 0.0f;
+  }
   if (poison == 0) return BD_OK;
   size_t i = 0;
   while (isfinite(weights[i]))
@@ -83,14 +95,16 @@ static bd_status sort_values(bd_index *index, const float *weights, const bd_can
   if (!spare) return bd_fail_memory(err, "sorting the weights");
   bool done = bd_radix_sort(weights, count, index->values, spare, cancel);
   free(spare);
-  return done ? BD_OK : bd_fail(err, BD_CANCELLED, "indexing was cancelled");
+  return done ? BD_OK : fail_cancelled(err);
 }
 
 // --- with importance ----------------------------------------------------------------------------
 
-static bd_status check_importance(const float *importance, size_t count, bd_error *err) {
+static bd_status check_importance(const float *importance, size_t count, const bd_cancel *cancel,
+                                  bd_error *err) {
   double sum = 0;
   for (size_t i = 0; i < count; i++) {
+    if (i % POLL_VALUES == 0 && bd_cancelled(cancel)) return fail_cancelled(err);
     if (!(importance[i] >= 0 && isfinite(importance[i])))
       return bd_fail(err, BD_INVALID, "importance %zu of %zu is %g: use finite ones from 0 on", i,
                      count, (double)importance[i]);
@@ -102,7 +116,7 @@ static bd_status check_importance(const float *importance, size_t count, bd_erro
 static bd_status sort_pairs(bd_index *index, const float *weights, const float *importance,
                             const bd_cancel *cancel, bd_error *err) {
   size_t count = index->stats.count;
-  BD_TRY(check_importance(importance, count, err));
+  BD_TRY(check_importance(importance, count, cancel, err));
   index->importance = bd_large_alloc(padded(count), sizeof *index->importance);
   index->importants = bd_large_alloc(index->blocks + 1, sizeof *index->importants);
   bd_pair *pairs = bd_scratch_alloc(count, sizeof *pairs);
@@ -112,7 +126,7 @@ static bd_status sort_pairs(bd_index *index, const float *weights, const float *
                          : bd_fail_memory(err, "the index of the weights");
   if (status == BD_OK && !bd_radix_sort_pairs(weights, importance, count, pairs, spare,
                                               index->values, index->importance, cancel))
-    status = bd_fail(err, BD_CANCELLED, "indexing was cancelled");
+    status = fail_cancelled(err);
   free(pairs);
   free(spare);
   return status;
@@ -141,9 +155,9 @@ static bd_status finish(bd_index *index, const bd_cancel *cancel, bd_error *err)
   size_t sums = index->starts ? index->entries : index->blocks;
   index->prefix = bd_large_alloc(sums + 1, sizeof *index->prefix);
   if (!index->prefix) return bd_fail_memory(err, "the index of the weights");
-  BD_TRY(fill_tiers(index, err));
+  BD_TRY(fill_tiers(index, cancel, err));
   if (fill_counts(index, cancel) && fill_sums(index, cancel)) return BD_OK;
-  return bd_fail(err, BD_CANCELLED, "indexing was cancelled");
+  return fail_cancelled(err);
 }
 
 static bd_status end(bd_status status, bd_index **out) {
@@ -156,7 +170,7 @@ static bd_status end(bd_status status, bd_index **out) {
 bd_status bd_index_new(const float *weights, size_t count, bd_rounding round,
                        const bd_cancel *cancel, bd_index **out, bd_error *err) {
   bd_status status = start(count, round, count, out, err);
-  if (status == BD_OK) status = check_finite(weights, count, err);
+  if (status == BD_OK) status = check_finite(weights, count, cancel, err);
   if (status == BD_OK) status = sort_values(*out, weights, cancel, err);
   if (status == BD_OK) status = finish(*out, cancel, err);
   return end(status, out);
@@ -166,7 +180,7 @@ bd_status bd_index_new_weighted(const float *weights, const float *importance, s
                                 bd_rounding round, const bd_cancel *cancel, bd_index **out,
                                 bd_error *err) {
   bd_status status = start(count, round, count, out, err);
-  if (status == BD_OK) status = check_finite(weights, count, err);
+  if (status == BD_OK) status = check_finite(weights, count, cancel, err);
   if (status == BD_OK) status = sort_pairs(*out, weights, importance, cancel, err);
   if (status == BD_OK) status = finish(*out, cancel, err);
   return end(status, out);
@@ -189,7 +203,7 @@ bd_status bd_index_new_counted(const float *values, const size_t *counts, size_t
   for (size_t i = 0; i < entries; i++)
     count += counts[i];
   bd_status status = start(count, round, entries, out, err);
-  if (status == BD_OK) status = check_finite(values, entries, err);
+  if (status == BD_OK) status = check_finite(values, entries, NULL, err);
   if (status == BD_OK) status = take_counts(*out, values, counts, err);
   if (status == BD_OK) status = finish(*out, NULL, err);
   return end(status, out);

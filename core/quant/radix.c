@@ -2,7 +2,10 @@
 
 #include <string.h>
 
-enum { DIGITS = 4, BUCKETS = 256, CHUNK = 1 << 20, FEW = 64 }; // a chunk takes about 2 ms
+enum { DIGITS = 4, BUCKETS = 256, FEW = 64 };
+// Between two looks at the flag, about 2 ms; where values are scattered each of them may be the
+// first in a page of 2 MiB, which the kernel clears then.
+enum { CHUNK = 1 << 20, PAIRS = 1 << 18, SCATTERED = 32 };
 
 // Unsigned integers in the order of the floats: negative ones upside down, then positive ones.
 static uint32_t key_of(float value) {
@@ -45,7 +48,7 @@ static bool scatter(const uint32_t *from, size_t count, uint32_t *to, int digit,
   size_t next[BUCKETS];
   starts_of(counts, next);
   for (size_t i = 0; i < count; i++) {
-    if (i % CHUNK == 0 && bd_cancelled(cancel)) return false;
+    if (i % SCATTERED == 0 && bd_cancelled(cancel)) return false;
     to[next[from[i] >> 8 * digit & 255]++] = from[i];
   }
   return true;
@@ -57,7 +60,7 @@ static bool scatter_values(const uint32_t *from, size_t count, float *to,
   size_t next[BUCKETS];
   starts_of(counts, next);
   for (size_t i = 0; i < count; i++) {
-    if (i % CHUNK == 0 && bd_cancelled(cancel)) return false;
+    if (i % SCATTERED == 0 && bd_cancelled(cancel)) return false;
     to[next[from[i] >> 24]++] = value_of(from[i]);
   }
   return true;
@@ -94,11 +97,13 @@ bool bd_radix_sort(const float *values, size_t count, float *sorted, float *spar
 static bool scatter_pairs(const bd_pair *from, size_t count, bd_pair *to, int digit,
                           const bd_cancel *cancel) {
   size_t counts[BUCKETS] = {0}, next[BUCKETS];
-  for (size_t i = 0; i < count; i++)
+  for (size_t i = 0; i < count; i++) {
+    if (i % PAIRS == 0 && bd_cancelled(cancel)) return false;
     counts[from[i].key >> 8 * digit & 255]++;
+  }
   starts_of(counts, next);
   for (size_t i = 0; i < count; i++) {
-    if (i % CHUNK == 0 && bd_cancelled(cancel)) return false;
+    if (i % SCATTERED == 0 && bd_cancelled(cancel)) return false;
     to[next[from[i].key >> 8 * digit & 255]++] = from[i];
   }
   return true;
@@ -113,29 +118,46 @@ static void turn_around(float *importance, size_t from, size_t to) {
   }
 }
 
-static void turn_negative_ties(const float *sorted, size_t count, float *importance) {
+static bool turn_negative_ties(const float *sorted, size_t count, float *importance,
+                               const bd_cancel *cancel) {
   size_t from = 0;
   for (size_t i = 1; i <= count && sorted[from] < 0; i++) {
+    if (i % CHUNK == 0 && bd_cancelled(cancel)) return false;
     if (i < count && sorted[i] == sorted[from]) continue;
     turn_around(importance, from, i);
     from = i;
-    if (from == count) return;
+    if (from == count) break;
   }
+  return true;
+}
+
+static bool make_pairs(const float *values, const float *importance, size_t count, bd_pair *pairs,
+                       const bd_cancel *cancel) {
+  for (size_t i = 0; i < count; i++) {
+    if (i % PAIRS == 0 && bd_cancelled(cancel)) return false;
+    pairs[i] = (bd_pair){key_of(values[i]), importance[i]};
+  }
+  return true;
+}
+
+static bool take_pairs(const bd_pair *pairs, size_t count, float *values, float *importance,
+                       const bd_cancel *cancel) {
+  for (size_t i = 0; i < count; i++) {
+    if (i % PAIRS == 0 && bd_cancelled(cancel)) return false;
+    values[i] = value_of(pairs[i].key);
+    importance[i] = pairs[i].importance;
+  }
+  return true;
 }
 
 bool bd_radix_sort_pairs(const float *values, const float *importance, size_t count, bd_pair *pairs,
                          bd_pair *spare, float *sorted, float *sorted_importance,
                          const bd_cancel *cancel) {
-  for (size_t i = 0; i < count; i++)
-    pairs[i] = (bd_pair){key_of(values[i]), importance[i]};
+  if (!make_pairs(values, importance, count, pairs, cancel)) return false;
   for (int digit = 0; digit < DIGITS; digit += 2)
     if (!scatter_pairs(pairs, count, spare, digit, cancel) ||
         !scatter_pairs(spare, count, pairs, digit + 1, cancel))
       return false;
-  for (size_t i = 0; i < count; i++) {
-    sorted[i] = value_of(pairs[i].key);
-    sorted_importance[i] = pairs[i].importance;
-  }
-  turn_negative_ties(sorted, count, sorted_importance);
-  return true;
+  return take_pairs(pairs, count, sorted, sorted_importance, cancel) &&
+         turn_negative_ties(sorted, count, sorted_importance, cancel);
 }

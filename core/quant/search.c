@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { LANES = 8, POLL_BLOCKS = 1 << 15 }; // a million values between two looks at the flag
+enum { LANES = 8, POLL_BLOCKS = 1 << 13 }; // a quarter of a million values between two looks
 
 // --- sums ---------------------------------------------------------------------------------------
 

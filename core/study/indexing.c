@@ -132,7 +132,7 @@ static bd_status index_sorted(const bd_model *model, int layer, bd_rounding roun
                               const bd_cancel *cancel, bd_index **out, bd_error *err) {
   const float *importance = bd_model_importance(model, layer);
   bd_weights weights;
-  BD_TRY(bd_model_weights(model, layer, &weights, err));
+  BD_TRY(bd_model_weights_polled(model, layer, cancel, &weights, err));
   bd_status status =
       importance
           ? bd_index_new_weighted(weights.data, importance, weights.count, round, cancel, out, err)
