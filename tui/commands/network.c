@@ -12,7 +12,8 @@
 bool bd_options_quantize(const bd_options *options) {
   for (int i = 0; i < BD_FIELD_COUNT; i++)
     if (options->fields[i]) return true;
-  return options->config || options->layer_count || options->recover != BD_RECOVER_NONE;
+  return options->config || options->layer_count || options->recover != BD_RECOVER_NONE ||
+         options->prune_overall;
 }
 
 static bd_status named(bd_status status, const char *option, bd_error *err) {

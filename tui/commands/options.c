@@ -73,6 +73,7 @@ typedef enum option_id {
   OPT_SHARD,
   OPT_RESUME,
   OPT_RECOVER,
+  OPT_PRUNE_OVERALL,
   OPT_HELP,
   OPT_VERSION,
 } option_id;
@@ -93,6 +94,9 @@ static const option_row rows[] = {
      OPT_FORCE_MATCH},
     {"bits", 0, "B", SETTINGS, NULL, OPT_FIELD + BD_FIELD_BITS},
     {"prune", 0, "P", SETTINGS, NULL, OPT_FIELD + BD_FIELD_PRUNE},
+    {"prune-overall", 0, "P", SETTINGS,
+     "prune that share of all weights: spread over the layers by LAMP, at most 97 % of one",
+     OPT_PRUNE_OVERALL},
     {"method", 0, "M", SETTINGS, NULL, OPT_FIELD + BD_FIELD_METHOD},
     {"init", 0, "I", SETTINGS, NULL, OPT_FIELD + BD_FIELD_INIT},
     {"granularity", 0, "G", SETTINGS, NULL, OPT_FIELD + BD_FIELD_GRANULARITY},
@@ -304,6 +308,7 @@ static bool take_text(bd_options *options, int id, const char *value) {
       [OPT_PRUNES - OPT_CONFIG] = &options->prunes,
       [OPT_OBJECTIVE - OPT_CONFIG] = &options->objective,
       [OPT_SENSITIVITY - OPT_CONFIG] = &options->sensitivity,
+      [OPT_PRUNE_OVERALL - OPT_CONFIG] = &options->prune_overall,
   };
   size_t at = (size_t)(id - OPT_CONFIG);
   if (at >= sizeof texts / sizeof *texts || !texts[at]) return false;

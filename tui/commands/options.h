@@ -20,6 +20,7 @@ struct bd_options {
   const char *model;  // NULL: none given
   char *const *words; // the command line as given
   int word_count;
+  const char *prune_overall;
   const char *config, *output, *theme, *script, *importance;
   bool json, html, ascii, no_color, no_mouse, read_only, force_match, help, version;
   int threads;                        // 0: the processors at hand

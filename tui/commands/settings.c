@@ -2,6 +2,8 @@
 #include "tui/commands/commands.h"
 
 #include "core/study/importance.h"
+#include "core/study/lamp.h"
+#include "tui/commands/progress.h"
 
 #include <fnmatch.h>
 #include <limits.h>
@@ -41,14 +43,16 @@ static bd_status no_match(const char *glob, const bd_model *model, int refused, 
                  glob, bd_model_layer(model, nearest)->tensor);
 }
 
-// Where bits are spent, those that are named for a layer are not up for change.
-static bool holds_bits(const bd_options *options, const char *fields) {
-  return options->command->run == bd_command_tune &&
-         (strncmp(fields, "bits=", 5) == 0 || strstr(fields, ",bits="));
+// The field is among those that are set.
+static bool sets(const char *fields, const char *field) {
+  for (const char *at = fields; (at = strstr(at, field)); at++)
+    if ((at == fields || at[-1] == ',') && at[strlen(field)] == '=') return true;
+  return false;
 }
 
+// held: layers whose prune ratio is their own.
 static bd_status apply_glob(const bd_options *options, const char *glob, const char *fields,
-                            const bd_model *model, bd_dial *dials, bd_error *err) {
+                            const bd_model *model, bd_dial *dials, bool *held, bd_error *err) {
   int hits = 0, refused = 0;
   for (int i = 0; i < bd_model_layer_count(model); i++) {
     const bd_layer *layer = bd_model_layer(model, i);
@@ -58,20 +62,22 @@ static bd_status apply_glob(const bd_options *options, const char *glob, const c
     bd_error why;
     if (bd_setting_parse(&dials[i].setting, fields, &why) != BD_OK)
       return bd_fail(err, BD_INVALID, "--layer %s: %s", glob, why.text);
-    if (holds_bits(options, fields)) dials[i].locked = true;
+    // Where bits are spent, those that are named for a layer are not up for change.
+    if (options->command->run == bd_command_tune && sets(fields, "bits")) dials[i].locked = true;
+    held[i] = held[i] || sets(fields, "prune");
   }
   return hits ? BD_OK : no_match(glob, model, refused, err);
 }
 
 static bd_status apply_layer(const bd_options *options, const char *text, const bd_model *model,
-                             bd_dial *dials, bd_error *err) {
+                             bd_dial *dials, bool *held, bd_error *err) {
   const char *colon = glob_end(text);
   if (!colon || colon == text)
     return bd_fail(err, BD_INVALID,
                    "--layer %s: is written GLOB:field=value,… as in 'conv*:bits=3'", text);
   char *glob = strndup(text, (size_t)(colon - text));
   if (!glob) return bd_fail_memory(err, "--layer");
-  bd_status status = apply_glob(options, glob, colon + 1, model, dials, err);
+  bd_status status = apply_glob(options, glob, colon + 1, model, dials, held, err);
   free(glob);
   return status;
 }
@@ -97,8 +103,45 @@ static bd_status apply_config(const bd_options *options, const bd_model *model, 
   return bd_config_read(options->config, model, given->dials, &given->plan, &given->kept, err);
 }
 
+static bd_status spread(double overall, const bd_layer_study *studies, int count, const bool *held,
+                        bd_dial *dials, bd_error *err) {
+  bd_lamp_layer *layers = calloc((size_t)count + 1, sizeof *layers);
+  if (!layers) return bd_fail_memory(err, "the settings");
+  for (int i = 0; i < count; i++)
+    layers[i] = (bd_lamp_layer){studies[i].index, held[i], dials[i].setting.prune};
+  bd_error why;
+  bd_status status = bd_lamp(layers, count, overall, &why);
+  for (int i = 0; i < count && status == BD_OK; i++)
+    dials[i].setting.prune = layers[i].prune;
+  free(layers);
+  return status == BD_OK ? BD_OK : bd_fail(err, status, "--prune-overall: %s", why.text);
+}
+
+// --prune-overall: over the layers whose ratio is not held.
+static bd_status prune_overall(const bd_options *options, const bd_model *model, const bool *held,
+                               bd_dial *dials, bd_error *err) {
+  bd_pool *pool;
+  bd_layer_study *studies;
+  bd_setting asked = bd_setting_default();
+  if (!options->prune_overall) return BD_OK;
+  if (bd_setting_set(&asked, BD_FIELD_PRUNE, options->prune_overall, NULL) != BD_OK)
+    return bd_fail(err, BD_INVALID, "--prune-overall %s: takes a ratio from 0 to 1: 0.8 or 80%%",
+                   options->prune_overall);
+  if (options->fields[BD_FIELD_PRUNE])
+    return bd_fail(err, BD_INVALID, "--prune and --prune-overall: give one of them");
+  BD_TRY(bd_pool_new(options->threads, &pool, err));
+  bd_status status =
+      bd_study_all(model, NULL, BD_QUICK, pool, bd_interrupt(), NULL, NULL, &studies, err);
+  bd_pool_free(pool);
+  BD_TRY(status);
+  int count = bd_model_layer_count(model);
+  status = spread(asked.prune, studies, count, held, dials, err);
+  bd_study_free(studies, count);
+  return status;
+}
+
 static bd_status apply_all(const bd_options *options, const bd_model *model, bd_given *given,
-                           bd_error *err) {
+                           bool *held, bd_error *err) {
   int count = bd_model_layer_count(model);
   for (int i = 0; i < count; i++)
     given->dials[i] = (bd_dial){bd_setting_default(), false};
@@ -106,11 +149,13 @@ static bd_status apply_all(const bd_options *options, const bd_model *model, bd_
   if (options->repairs) given->plan.how = options->recover;
   if (options->calibration && given->plan.how == BD_RECOVER_NONE)
     return bd_fail(err, BD_INVALID, "--calibration: is for --recover match or reconstruct");
-  for (int i = 0; i < count; i++)
+  for (int i = 0; i < count; i++) {
+    held[i] = given->dials[i].locked;
     BD_TRY(apply_fields(options, &given->dials[i].setting, err));
+  }
   for (int i = 0; i < options->layer_count; i++)
-    BD_TRY(apply_layer(options, options->layers[i], model, given->dials, err));
-  return BD_OK;
+    BD_TRY(apply_layer(options, options->layers[i], model, given->dials, held, err));
+  return prune_overall(options, model, held, given->dials, err);
 }
 
 bd_status bd_options_given(const bd_options *options, const bd_model *model, bd_given *out,
@@ -118,8 +163,10 @@ bd_status bd_options_given(const bd_options *options, const bd_model *model, bd_
   *out = (bd_given){calloc((size_t)bd_model_layer_count(model) + 1, sizeof *out->dials),
                     {.how = BD_RECOVER_NONE},
                     NULL};
-  if (!out->dials) return bd_fail_memory(err, "the settings");
-  bd_status status = apply_all(options, model, out, err);
+  bool *held = calloc((size_t)bd_model_layer_count(model) + 1, sizeof *held);
+  bd_status status = out->dials && held ? apply_all(options, model, out, held, err)
+                                        : bd_fail_memory(err, "the settings");
+  free(held);
   if (status != BD_OK) bd_given_free(out);
   return status;
 }
