@@ -96,7 +96,7 @@ static void put_summary(const page *to) {
   put_term(to, "version", to->about->version);
   fputs("</dl></header>\n"
         "<nav><a href=\"#layers\">layers</a> <a href=\"#map\">bits and error</a> "
-        "<a href=\"#each\">each layer</a></nav>\n",
+        "<a href=\"#frontier\">size against error</a> <a href=\"#each\">each layer</a></nav>\n",
         to->out);
 }
 
@@ -273,9 +273,10 @@ bool bd_page_write(bd_desk *desk, const bd_page_about *about, FILE *out) {
   fputs("<main>\n", out);
   put_table(&to);
   bd_page_map(desk->session, out);
+  bool whole = bd_page_frontier(desk->session, out);
   put_layers(&to);
   fputs("</main>\n", out);
   bd_page_script(out);
   fputs("</body></html>\n", out);
-  return true;
+  return whole;
 }

@@ -24,6 +24,9 @@ void bd_page_script(FILE *out); // sorts the table of layers by a click on a hea
 // The layers at 1 to 8 bits: an SVG, and the same as a table.
 void bd_page_map(const bd_session *session, FILE *out);
 
+// Size against error: an SVG, and the same as a table. False without memory.
+bool bd_page_frontier(const bd_session *session, FILE *out);
+
 // A layer's weights before and after, and the same small, for a table.
 void bd_page_histogram(const bd_layer_state *state, const char *name, FILE *out);
 void bd_page_spark(const bd_layer_state *state, FILE *out);

@@ -83,6 +83,34 @@ def test_the_map_holds_what_quantize_gives_at_every_width():
             assert ("now" in cell.get("class").split()) == (bits == 3)
 
 
+def test_the_frontier_holds_what_tune_and_quantize_give():
+    settings = ("--prune", "30%", "--method", "kmeans")
+    tree, _ = page(SAMPLE, "--bits", "3", "--layer", "fc1*:bits=5", *settings)
+    rows = [("".join(r.find(H + "th").itertext()), numbers(r), r) for r in part(tree, "frontier").findall(f".//{H}tbody/{H}tr")]
+    assert len(rows) == 8 + 25 + 1 == len(part(tree, "frontier").findall(f".//{SVG}g"))
+
+    def check(got, layers):
+        relative = [0 if x["sqnr_db"] is None else 10 ** (-x["sqnr_db"] / 10) for x in layers]
+        assert math.isclose(got["bytes"], sum(x["bytes"] for x in layers), rel_tol=1e-12)
+        assert math.isclose(got["relative_sse"], sum(relative) / len(layers), rel_tol=1e-9), (got, relative)
+    for bits in (1, 3, 8):
+        name, got, _ = rows[bits - 1]
+        assert name.startswith(f"{bits} bit")
+        check(got, run_json("quantize", SAMPLE, "--bits", str(bits), *settings, "--json")["layers"])
+    assert rows[-1][0] == "as it is set"
+    check(rows[-1][1], run_json("quantize", SAMPLE, "--bits", "3", "--layer", "fc1*:bits=5", *settings, "--json")["layers"])
+    with folder() as d:
+        for name, got, _ in (rows[10], rows[20], rows[30]):
+            assert name == "allocated, the best there is"
+            tuned = run_json("tune", SAMPLE, *settings, "--target-size", str(math.ceil(got["bytes"])), "--json",
+                             "-o", os.path.join(d, "c.json"))
+            assert tuned["optimal"] and math.isclose(tuned["cost"] / 12, got["relative_sse"], rel_tol=1e-9), (tuned["cost"], got)
+    line = sorted((got["bytes"], got["relative_sse"]) for _, got, row in rows if row.findall(H + "td")[-1].text)
+    assert len(line) > 5 and all(a[1] > b[1] for a, b in zip(line, line[1:]))
+    for _, got, _ in rows:  # nothing beats the line
+        assert any(b <= got["bytes"] and e <= got["relative_sse"] for b, e in line)
+
+
 def test_the_page_needs_nothing_from_elsewhere():
     tree, text = page(SAMPLE)
     ids = {e.get("id") for e in tree.iter()} - {None}
