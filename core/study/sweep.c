@@ -165,6 +165,7 @@ static bd_status run_float(const sweep *s, worker *w, group *g, int64_t slot, bd
   int64_t run = g->first + slot;
   BD_TRY(bd_data_read(s->parts->data, run, w->inputs, err));
   BD_TRY(bd_run_all(w->runs[slot], NULL, w->inputs, s->cancel, err));
+  BD_TRY(bd_run_check(w->runs[slot], NULL, w->inputs, err));
   if (s->parts->apart) BD_TRY(bd_run_all(w->apart_runs[slot], NULL, w->inputs, s->cancel, err));
   free(w->outputs[slot]);
   w->outputs[slot] = bd_outputs_copy(w->runs[slot], s->outputs, NULL);

@@ -301,6 +301,26 @@ def test_merge_wants_all_shards_of_one_sweep():
         assert not os.path.exists(out)
 
 
+def made(path, nodes, weights):
+    port = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        nodes, "g", [port("x", onnx.TensorProto.FLOAT, ["N", 4])], [port("y", onnx.TensorProto.FLOAT, None)],
+        [onnx.numpy_helper.from_array(np.asarray(v, np.float32), k) for k, v in weights.items()])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=7), path)
+
+
+def test_what_cannot_be_run_is_refused_first():
+    with folder() as d:
+        node, model, out = onnx.helper.make_node, os.path.join(d, "m.onnx"), os.path.join(d, "s.json")
+        made(model, [node("MatMul", ["x", "w"], ["a"]), node("Rumble", ["a"], ["b"], name="odd"),
+                     node("Rumble", ["b"], ["y"], name="odder")], {"w": np.eye(4)})
+        # no data there either: it is not even looked for
+        refused(2, "sweep", model, "--data", os.path.join(d, "none.npy"), "-o", out, says=("Rumble", "odd", "2"))
+        made(model, [node("MatMul", ["x", "w"], ["a"]), node("Sqrt", ["a"], ["y"], name="root")], {"w": np.eye(4)})
+        np.save(os.path.join(d, "x.npy"), -np.ones((3, 4), np.float32))
+        refused(2, "sweep", model, "--data", os.path.join(d, "x.npy"), "-o", out, says=("root", "NaN"))
+
+
 def test_usage():
     refused(2, "sweep", SAMPLE, "-o", "s.json", says="--data")
     refused(2, "sweep", SAMPLE, "--data", X, says="-o")
