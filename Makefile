@@ -22,7 +22,8 @@ TEST_PACKAGES := libcmocka-dev:unit-tests python3-minimal:test-scripts python3-n
   python3-onnx:second-reader-of-models python3-sklearn:second-K-means python3-pyte:reads-a-terminal-screen \
   libonnx-testdata:operator-tests parallel:runs-shards-of-a-sweep \
   locales:a-comma-as-decimal-point python3-html5lib:strict-reader-of-pages \
-  iverilog:reads-exports-for-hardware python3-yaml:reads-exports-for-Core-ML
+  iverilog:reads-exports-for-hardware python3-yaml:reads-exports-for-Core-ML \
+  qemu-user:runs-on-other-processors
 PICTURE_PACKAGES := python3-pil:draws-pictures fonts-dejavu-core:their-font python3-pyte:reads-a-terminal-screen
 FUZZ_PACKAGES := clang:brings-libFuzzer libclang-rt-dev:its-libraries
 VALGRIND_PACKAGES := valgrind:watches-memory libc6-dbg:it-needs-its-names
