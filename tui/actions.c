@@ -3,6 +3,7 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
+#include "core/session/seen.h"
 #include "core/session/sensing.h"
 #include "core/study/json.h"
 #include "tui/clipboard.h"
@@ -127,6 +128,29 @@ static bd_status sweep(bd_ui *ui, const char *argument, bd_error *err) {
   }
   BD_TRY(bd_session_sweep(session, !ui->desk.read_only, err));
   bd_desk_say(&ui->desk, "sweeping: v in the sensitivity panel shows it, s stops it");
+  return BD_OK;
+}
+
+static bd_status pin(bd_ui *ui, const char *argument, bd_error *err) {
+  bd_session *session = ui->desk.session;
+  int now = bd_session_seen_now(session);
+  if (now < 0) return bd_fail(err, BD_INVALID, "it is being computed: pin it in a moment");
+  char letter = bd_session_seen(session, now)->pin;
+  if (letter && !given(argument)) {
+    bd_session_unpin(session, now);
+    bd_desk_say(&ui->desk, "pin %c is off", letter);
+    return BD_OK;
+  }
+  BD_TRY(bd_session_pin(session, now, argument, err));
+  bd_desk_say(&ui->desk, "pinned as %c: w saves pins with the config, x compares",
+              bd_session_seen(session, now)->pin);
+  return BD_OK;
+}
+
+static bd_status compare(bd_ui *ui, const char *argument, bd_error *err) {
+  if (given(argument))
+    BD_TRY(bd_session_take_in(ui->desk.session, argument, &ui->desk.compare, err));
+  bd_ui_focus_named(ui, "compare");
   return BD_OK;
 }
 
@@ -402,6 +426,8 @@ static bd_status (*const actions[BD_DO_COUNT])(bd_ui *ui, const char *argument, 
     [BD_DO_FORM] = form,
     [BD_DO_ALLOCATE] = allocate,
     [BD_DO_SWEEP] = sweep,
+    [BD_DO_COMPARE] = compare,
+    [BD_DO_PIN] = pin,
     [BD_DO_UNDO] = undo,
     [BD_DO_REDO] = redo,
     [BD_DO_MARK] = mark,

@@ -201,6 +201,7 @@ bd_status bd_explore(const bd_explore_options *options, bd_error *err) {
       .ascii = options->ascii || strcmp(nl_langinfo(CODESET), "UTF-8") != 0,
       .mono = wants_no_colour(options),
       .read_only = options->read_only,
+      .compare = options->compare,
       .scripted = options->script != NULL,
   };
   bd_status status = bd_ui_new(&ui, &app.ui, err);

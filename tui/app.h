@@ -9,6 +9,7 @@ typedef struct bd_explore_options {
   const char *theme;   // name or path of a theme; NULL: as remembered, else dark
   const char *script;  // a file of keys and commands in the place of a terminal; NULL: none
   bool ascii, no_color, no_mouse, read_only;
+  uint64_t compare; // a configuration to show beside the session's (session/seen.h); 0: none
 } bd_explore_options;
 
 // Runs until the user leaves. BD_INVALID: no terminal, an unknown TERM, a wrong theme, a script's

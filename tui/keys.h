@@ -30,6 +30,8 @@
     "give each layer the bits that serve it best within a budget")                                 \
   X(SWEEP, "sweep", "s", "sweep", NULL,                                                            \
     "measure on the data what each layer costs at each width; again: stop")                        \
+  X(COMPARE, "compare", "x", "compare", "FILE",                                                    \
+    "compare with a pin; FILE: with that config, which is pinned")                                 \
   X(FILTER, "filter", "f", "filter", "TEXT", "show only layers that have a text; none: all")       \
   X(INIT, "init", "i", "init", "NAME", "the next init, or the one that is named")                  \
   X(COMMAND, "command", ":", "command", NULL, "type a command: Tab completes, Up recalls")         \
@@ -38,6 +40,7 @@
   X(PRUNE, "prune", "p", NULL, "RATIO", "set the prune ratio: 0.5 or 50%")                         \
   X(PRUNE_LESS, "prune-down-fine", "{", NULL, NULL, "prune 1 % fewer of the weights")              \
   X(PRUNE_MORE, "prune-up-fine", "}", NULL, NULL, "prune 1 % more of the weights")                 \
+  X(PIN, "pin", "P", NULL, "NAME", "pin the configuration as it is, or unpin it")                  \
   X(LOCK, "lock", "L", NULL, NULL, "hold against bit allocation, or release")                      \
   X(FIND_NEXT, "find-next", "n", NULL, NULL, "the next layer that was searched for")               \
   X(FIND_PREVIOUS, "find-previous", "N", NULL, NULL, "the one before")                             \

@@ -48,6 +48,8 @@ static bd_status open_parts(bd_ui *ui, const bd_ui_options *options, bd_error *e
   BD_TRY(open_views(ui, err));
   BD_TRY(open_theme(ui, options->theme, err));
   if (!ui->scripted) bd_remember_history(&ui->history);
+  ui->desk.compare = options->compare;
+  if (options->compare) bd_ui_focus_named(ui, "compare");
   return BD_OK;
 }
 
@@ -105,6 +107,11 @@ void bd_ui_focus(bd_ui *ui, int panel) {
   ui->focus = panel;
   if (panel > 0) ui->detail = panel;
   if (panel > 1) ui->below = panel;
+}
+
+void bd_ui_focus_named(bd_ui *ui, const char *panel) {
+  for (int i = 0; i < ui->panels; i++)
+    if (strcmp(ui->classes[i]->name, panel) == 0) bd_ui_focus(ui, i);
 }
 
 bd_status bd_ui_load_theme(bd_ui *ui, const char *name, bd_error *err) {

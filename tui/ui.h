@@ -55,6 +55,7 @@ typedef struct bd_ui_options {
   bd_session *session; // stays the caller's
   const char *theme;   // name or path; NULL: as remembered, else dark
   bool ascii, mono, read_only, scripted;
+  uint64_t compare; // shown beside the session's own at once (session/seen.h); 0: none
 } bd_ui_options;
 
 bd_status bd_ui_new(const bd_ui_options *options, bd_ui **out, bd_error *err);
@@ -81,6 +82,7 @@ bool bd_ui_draw(bd_ui *ui, int columns, int rows);
 void bd_ui_open(bd_ui *ui, const bd_overlay_class *overlay, void *state);
 void bd_ui_close(bd_ui *ui);
 void bd_ui_focus(bd_ui *ui, int panel);
+void bd_ui_focus_named(bd_ui *ui, const char *panel);
 bd_status bd_ui_load_theme(bd_ui *ui, const char *name, bd_error *err);
 
 #endif

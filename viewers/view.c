@@ -2,6 +2,7 @@
 
 #include "viewers/channels.h"
 #include "viewers/codebook.h"
+#include "viewers/compare.h"
 #include "viewers/convergence.h"
 #include "viewers/error.h"
 #include "viewers/frontier.h"
@@ -13,9 +14,9 @@
 #include <stdarg.h>
 
 static const bd_view_class *const views[] = {
-    &bd_layers_view,      &bd_histogram_view, &bd_error_view,
-    &bd_convergence_view, &bd_codebook_view,  &bd_channels_view,
-    &bd_sensitivity_view, &bd_graph_view,     &bd_frontier_view};
+    &bd_layers_view,   &bd_histogram_view, &bd_error_view,       &bd_convergence_view,
+    &bd_codebook_view, &bd_channels_view,  &bd_sensitivity_view, &bd_graph_view,
+    &bd_frontier_view, &bd_compare_view};
 enum { VIEWS = sizeof views / sizeof *views };
 
 const bd_view_class *bd_view_at(int index) {

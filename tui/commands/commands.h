@@ -5,6 +5,8 @@
 #include "core/study/points.h"
 #include "tui/commands/options.h"
 
+#include <stdio.h>
+
 bd_status bd_command_explore(const bd_options *options, bd_error *err);
 bd_status bd_command_layers(const bd_options *options, bd_error *err);
 bd_status bd_command_quantize(const bd_options *options, bd_error *err);
@@ -14,6 +16,7 @@ bd_status bd_command_eval(const bd_options *options, bd_error *err);
 bd_status bd_command_sweep(const bd_options *options, bd_error *err);
 bd_status bd_command_merge(const bd_options *options, bd_error *err);
 bd_status bd_command_tune(const bd_options *options, bd_error *err);
+bd_status bd_command_compare(const bd_options *options, bd_error *err);
 
 bd_status bd_command_export(const bd_options *options, bd_error *err);
 
@@ -46,6 +49,13 @@ void bd_warn_refused(const bd_work *work, const char *what, const char *advice);
 // Says that the repair which a config names is not made here.
 void bd_warn_unrepaired(const bd_options *options, const bd_repair_plan *plan);
 
+// Waits until the session has no work left, with progress.
+bd_status bd_settle(bd_session *session, bd_error *err);
+// The session runs the network on the data that the options name; options stay until it ends.
+bd_status bd_options_go_live(const bd_options *options, bd_session *session, bd_error *err);
+
+// How wide a page on that output is: the terminal's width, COLUMNS, or 100; 40 to 400.
+int bd_output_columns(FILE *out);
 // Standard output was written, or why not (a full disk behind `>`).
 bd_status bd_flush_output(bd_error *err);
 

@@ -1,6 +1,7 @@
 #include "tui/commands/network.h"
 
 #include "core/session/live.h"
+#include "core/session/seen.h"
 #include "tui/app.h"
 
 #include <limits.h>
@@ -41,12 +42,16 @@ static bd_status open_live(void *arg, const bd_model *model, const bd_cancel *ca
   return status;
 }
 
+bd_status bd_options_go_live(const bd_options *options, bd_session *session, bd_error *err) {
+  return bd_session_go_live(session, open_live, (void *)(uintptr_t)options, err);
+}
+
 // Labels without data would be forgotten silently.
 static bd_status go_live(const bd_options *options, bd_session *session, bd_error *err) {
   if (!options->data && options->labels)
     return bd_fail(err, BD_INVALID, "--labels: needs the samples too: give --data PATH");
   if (!options->data && options->model) return BD_OK;
-  return bd_session_go_live(session, open_live, (void *)(uintptr_t)options, err);
+  return bd_options_go_live(options, session, err);
 }
 
 bd_status bd_command_explore(const bd_options *options, bd_error *err) {
@@ -56,7 +61,10 @@ bd_status bd_command_explore(const bd_options *options, bd_error *err) {
                    "the explorer needs a terminal: `bitdial report MODEL.onnx` works without one");
   bd_session *session;
   BD_TRY(bd_options_session(options, &session, err));
-  bd_status status = go_live(options, session, err);
+  uint64_t other = 0;
+  bd_status status =
+      options->compare ? bd_session_take_in(session, options->compare, &other, err) : BD_OK;
+  if (status == BD_OK) status = go_live(options, session, err);
   if (status != BD_OK) {
     bd_session_free(session);
     return status;
@@ -69,6 +77,7 @@ bd_status bd_command_explore(const bd_options *options, bd_error *err) {
       .no_color = options->no_color,
       .no_mouse = options->no_mouse,
       .read_only = options->read_only,
+      .compare = other,
   };
   return bd_explore(&explore, err);
 }

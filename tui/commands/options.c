@@ -25,18 +25,20 @@ enum {
   MERGE = 128,
   TUNE = 256,
   EXPORT = 512,
+  COMPARE = 1024,
 };
 enum {
   RUNS = RUN | EVAL,                         // those that run the network and are done
   REPAIRS = RUNS | QUANTIZE | TUNE | EXPORT, // those that can repair what they quantized
-  FEEDS = RUNS | EXPLORE | SWEEP | TUNE | QUANTIZE | EXPORT, // those that take data
-  SETTINGS = EXPLORE | QUANTIZE | REPORT | RUNS | TUNE | SWEEP | EXPORT,
+  FEEDS = RUNS | EXPLORE | SWEEP | TUNE | QUANTIZE | EXPORT | COMPARE, // those that take data
+  SETTINGS = EXPLORE | QUANTIZE | REPORT | RUNS | TUNE | SWEEP | EXPORT | COMPARE,
   EVERYWHERE = SETTINGS | LAYERS | MERGE,
 };
 
 typedef enum option_id {
   OPT_FIELD = 256, // + the setting's field
   OPT_CONFIG = OPT_FIELD + BD_FIELD_COUNT,
+  OPT_COMPARE,
   OPT_LAYER,
   OPT_OUTPUT,
   OPT_JSON,
@@ -89,6 +91,7 @@ typedef struct option_row {
 
 static const option_row rows[] = {
     {"config", 0, "FILE", SETTINGS, "start from a saved config", OPT_CONFIG},
+    {"compare", 0, "FILE", EXPLORE | COMPARE, "a config to compare with", OPT_COMPARE},
     {"force-match", 0, NULL, SETTINGS,
      "take a config of another model by its layers' names, and say what was dropped",
      OPT_FORCE_MATCH},
@@ -124,7 +127,7 @@ static const option_row rows[] = {
     {"resume", 0, NULL, SWEEP, "go on with what the output file holds", OPT_RESUME},
     {"output", 'o', "PATH", QUANTIZE | REPORT | RUN | TUNE | SWEEP | MERGE | EXPORT, "write there",
      OPT_OUTPUT},
-    {"json", 0, NULL, LAYERS | QUANTIZE | RUNS | TUNE | EXPORT, "print JSON", OPT_JSON},
+    {"json", 0, NULL, LAYERS | QUANTIZE | RUNS | TUNE | EXPORT | COMPARE, "print JSON", OPT_JSON},
     {"html", 0, NULL, REPORT, "write one page with pictures, for a browser", OPT_HTML},
     {"format", 0, "F", EXPORT, "what to write:", OPT_FORMAT},
     {"format-version", 0, "V", EXPORT, "and which kind of it (the first named is the default)",
@@ -133,7 +136,7 @@ static const option_row rows[] = {
      OPT_STRICT},
     {"theme", 0, "NAME|FILE", EXPLORE, "colours: dark, light, mono, contrast, or a JSON file",
      OPT_THEME},
-    {"ascii", 'U', NULL, EXPLORE | REPORT, "draw with ASCII characters", OPT_ASCII},
+    {"ascii", 'U', NULL, EXPLORE | REPORT | COMPARE, "draw with ASCII characters", OPT_ASCII},
     {"no-color", 'C', NULL, EXPLORE, "draw without colour", OPT_NO_COLOR},
     {"no-mouse", 'M', NULL, EXPLORE, "leave the mouse to the terminal", OPT_NO_MOUSE},
     {"read-only", 0, NULL, EXPLORE, "write nothing, anywhere", OPT_READ_ONLY},
@@ -143,7 +146,7 @@ static const option_row rows[] = {
      "samples: .npy, .npz, a folder of JPEG and PNG files (labels.csv: file,class), or one of "
      "ONNX's test_data_set folders",
      OPT_DATA},
-    {"labels", 0, "FILE", EVAL | EXPLORE | SWEEP | TUNE,
+    {"labels", 0, "FILE", EVAL | EXPLORE | SWEEP | TUNE | COMPARE,
      "their classes: .npy, or text with one class or file,class a line", OPT_LABELS},
     {"limit", 0, "N", FEEDS, "only the first N samples", OPT_LIMIT},
     {"input", 0, "NAME=FILE", RUN, "an input's tensor as it is; may be repeated", OPT_INPUT},
@@ -292,6 +295,7 @@ static bd_status read_recovery(bd_options *options, const char *text, bd_error *
 static bool take_text(bd_options *options, int id, const char *value) {
   const char **const texts[] = {
       [OPT_CONFIG - OPT_CONFIG] = &options->config,
+      [OPT_COMPARE - OPT_CONFIG] = &options->compare,
       [OPT_THEME - OPT_CONFIG] = &options->theme,
       [OPT_SCRIPT - OPT_CONFIG] = &options->script,
       [OPT_DATA - OPT_CONFIG] = &options->data,

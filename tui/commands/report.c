@@ -8,39 +8,10 @@
 
 #include <errno.h>
 #include <langinfo.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
-
-enum { COLUMNS_MIN = 40, COLUMNS_MAX = 400, COLUMNS_DEFAULT = 100 };
-
-// The terminal's width, COLUMNS, or a page.
-static int columns_of(FILE *out) {
-  struct winsize size;
-  const char *given = getenv("COLUMNS");
-  int columns = given ? atoi(given) : 0;
-  if (columns == 0 && ioctl(fileno(out), TIOCGWINSZ, &size) == 0) columns = size.ws_col;
-  if (columns == 0) columns = COLUMNS_DEFAULT;
-  return columns < COLUMNS_MIN ? COLUMNS_MIN : columns > COLUMNS_MAX ? COLUMNS_MAX : columns;
-}
-
-static bd_status settle(bd_session *session, bd_error *err) {
-  const bd_cancel *cancel = bd_interrupt();
-  bd_bar bar = bd_bar_start("results");
-  int total = bd_session_pending(session);
-  while (bd_session_pending(session) > 0 && !bd_cancelled(cancel)) {
-    struct pollfd wake = {bd_session_wake_fd(session), POLLIN, 0};
-    poll(&wake, 1, 100);
-    bd_session_poll(session);
-    int done = total - bd_session_pending(session);
-    bd_bar_show(&bar, done, total);
-  }
-  bd_bar_end(&bar);
-  return bd_cancelled(cancel) ? BD_CANCELLED : bd_session_trouble(session, err);
-}
 
 // A word of the command line as a shell reads it back.
 static void put_word(FILE *out, const char *word) {
@@ -83,7 +54,7 @@ static bd_status write_page(bd_desk *desk, const bd_options *options, FILE *out,
 
 static bd_status write_text(bd_desk *desk, const bd_options *options, FILE *out, bd_error *err) {
   bool ascii = options->ascii || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
-  bool whole = bd_report_text(desk, out, columns_of(options->output ? stdin : out), ascii);
+  bool whole = bd_report_text(desk, out, bd_output_columns(options->output ? stdin : out), ascii);
   return whole ? BD_OK : bd_fail_memory(err, "the report");
 }
 
@@ -124,7 +95,7 @@ bd_status bd_command_report(const bd_options *options, bd_error *err) {
   BD_TRY(bd_options_session(options, &session, err));
   bd_warn_newer(bd_session_model(session));
   bd_warn_unrepaired(options, bd_session_repair(session));
-  bd_status status = settle(session, err);
+  bd_status status = bd_settle(session, err);
   if (status == BD_OK) status = put_report(session, options, err);
   bd_session_free(session);
   return status;

@@ -29,5 +29,8 @@ const bd_subcommand bd_subcommands[] = {
     {"export", "MODEL.onnx --format F [--format-version V] [--strict] -o PATH [SETTINGS] [--json]",
      "write the tuned network for another tool, once what that tool cannot hold is said",
      bd_command_export},
+    {"compare", "MODEL.onnx [SETTINGS] --compare CONFIG.json [--data PATH] [--json]",
+     "two configurations side by side, by layer; with data, what the network makes of both",
+     bd_command_compare},
     {0},
 };

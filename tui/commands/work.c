@@ -4,9 +4,12 @@
 #include "tui/commands/progress.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 static bd_status study(const bd_options *options, const bd_setting *settings, bd_work *work,
                        bd_error *err) {
@@ -111,6 +114,32 @@ void bd_warn_unrepaired(const bd_options *options, const bd_repair_plan *plan) {
     fprintf(stderr,
             "bitdial: %s: the repair that it names is not made: `bitdial quantize` makes it\n",
             options->config);
+}
+
+enum { COLUMNS_MIN = 40, COLUMNS_MAX = 400, COLUMNS_DEFAULT = 100 };
+
+int bd_output_columns(FILE *out) {
+  struct winsize size;
+  const char *given = getenv("COLUMNS");
+  int columns = given ? atoi(given) : 0;
+  if (columns == 0 && ioctl(fileno(out), TIOCGWINSZ, &size) == 0) columns = size.ws_col;
+  if (columns == 0) columns = COLUMNS_DEFAULT;
+  return columns < COLUMNS_MIN ? COLUMNS_MIN : columns > COLUMNS_MAX ? COLUMNS_MAX : columns;
+}
+
+bd_status bd_settle(bd_session *session, bd_error *err) {
+  const bd_cancel *cancel = bd_interrupt();
+  bd_bar bar = bd_bar_start("results");
+  int total = bd_session_pending(session);
+  while (bd_session_pending(session) > 0 && !bd_cancelled(cancel)) {
+    struct pollfd wake = {bd_session_wake_fd(session), POLLIN, 0};
+    poll(&wake, 1, 100);
+    bd_session_poll(session);
+    int done = total - bd_session_pending(session);
+    bd_bar_show(&bar, done, total);
+  }
+  bd_bar_end(&bar);
+  return bd_cancelled(cancel) ? BD_CANCELLED : bd_session_trouble(session, err);
 }
 
 bd_status bd_flush_output(bd_error *err) {
