@@ -20,12 +20,8 @@ struct bd_options {
   const char *model;  // NULL: none given
   char *const *words; // the command line as given
   int word_count;
-<<<<<<< HEAD
   const char *prune_overall;
-  const char *config, *output, *theme, *script, *importance;
-=======
   const char *config, *compare, *output, *theme, *script, *importance;
->>>>>>> cba4341 (Compare: two configurations side by side, on the screen (x) and without one (bitdial compare), with a test that screens and JSON agree)
   bool json, html, ascii, no_color, no_mouse, read_only, force_match, help, version;
   int threads;                        // 0: the processors at hand
   const char *fields[BD_FIELD_COUNT]; // NULL: not given
