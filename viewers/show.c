@@ -142,6 +142,7 @@ char *bd_show_name(char *out, size_t size, const char *name, bool ascii) {
   bd_text_escape(ascii ? safe : out, ascii ? sizeof safe : size, name);
   if (!ascii) return out;
   size_t used = 0;
+  out[0] = '\0';
   for (const char *c = safe; *c && used + 5 <= size; c++) {
     bool plain = (unsigned char)*c < 0x80;
     used += (size_t)snprintf(out + used, size - used, plain ? "%c" : "\\x%02X", (unsigned char)*c);

@@ -164,6 +164,7 @@ static bool measure(bd_session *session) {
   const bd_live_state *live = &session->live_state;
   int now = bd_session_seen_now(session);
   if (now < 0 || !live->on || !live->current || !live->done) return false;
+  if (session->repair.how != BD_RECOVER_NONE) return false; // of other weights than these
   bd_seen *seen = &session->seen.items[now];
   if (seen->measured) return false;
   seen->measured = true;

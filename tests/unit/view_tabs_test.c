@@ -68,7 +68,7 @@ static void check_names(bd_ui *ui, int columns, int rows) {
     snprintf(tab, sizeof tab, " %d ", i + 1);
     if (is_shown(ui, i) ? whole : !strstr(line, tab)) fail_msg("'%s' in\n%s", tab, text);
   }
-  assert_true(named >= (columns >= 200 ? 4 : columns == 80 ? 2 : 0));
+  assert_true(named >= (columns >= 200 ? 3 : columns == 80 ? 1 : 0));
   free(text);
 }
 
