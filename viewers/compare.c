@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOTAL_ROWS = 2, HEAD_ROWS = 3, DETAIL_FROM = 8, NAME_LEAST = 9 };
+enum { TOTAL_ROWS = 2, HEAD_ROWS = 3, DETAIL_FROM = 8, NAME_LEAST = 8 };
 
 struct bd_view {
   bd_side_column sort; // BD_SIDE_TENSOR: the model's order
@@ -242,7 +242,8 @@ static void draw_detail(const bd_desk *desk, const bd_seen *other, bd_area area)
   int layer = desk->layer;
   if (layer < 0 || bd_session_layer(desk->session, layer)->refused) return;
   bd_side_difference(desk->session, other, layer, text, sizeof text);
-  bd_print_start(area, 1, area.rows - 1, BD_ROLE_CHANGED, *text ? text : "this layer is the same");
+  bd_print_start(area, 1, area.rows - 1, *text ? BD_ROLE_CHANGED : BD_ROLE_DIM,
+                 *text ? text : "this layer is the same");
 }
 
 static void draw(bd_view *view, const bd_desk *desk, bd_area area, bool focused) {
