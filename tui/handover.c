@@ -2,6 +2,7 @@
 
 #include "core/base/text.h"
 #include "core/export/background.h"
+#include "core/export/losses.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,17 +252,19 @@ static void draw_row(const struct page *page, int row, bd_area area) {
   bd_put(area, end + 1, 0, '>', BD_ROLE_CURSOR);
 }
 
-static void draw_loss(const bd_ui *ui, const bd_loss *loss, bd_area area) {
-  char name[256], before[32], after[32];
-  bd_text_escape(name, sizeof name,
-                 bd_model_layer(bd_session_model(ui->desk.session), loss->layer)->tensor);
-  bd_text_bytes(before, sizeof before, loss->bytes_before);
-  bd_text_bytes(after, sizeof after, loss->bytes_after);
-  bd_print_fit(area, NAME_COLUMN, 0, 24, BD_ROLE_TEXT, name);
-  char text[512], cost[64] = "";
-  if (loss->sqnr_before != loss->sqnr_after)
-    snprintf(cost, sizeof cost, ", %.2f → %.2f dB", loss->sqnr_before, loss->sqnr_after);
-  snprintf(text, sizeof text, "%s: %s, %s → %s%s", loss->what, loss->instead, before, after, cost);
+static void draw_group(const bd_ui *ui, const bd_loss_group *group, bd_area area) {
+  char names[256], before[32], after[32], text[768], cost[64] = "", more[300] = "", layers[32];
+  const bd_loss *loss = group->first, *worst = group->worst;
+  bd_loss_group_names(group, bd_session_model(ui->desk.session), names, sizeof names);
+  snprintf(layers, sizeof layers, "%d layers", group->count);
+  if (group->count > 1) snprintf(more, sizeof more, " (%s)", names);
+  bd_print_fit(area, NAME_COLUMN, 0, 24, BD_ROLE_TEXT, group->count > 1 ? layers : names);
+  if (worst)
+    snprintf(cost, sizeof cost, ", %s%.2f → %.2f dB", group->count > 1 ? "at worst " : "",
+             worst->sqnr_before, worst->sqnr_after);
+  snprintf(text, sizeof text, "%s: %s, %s → %s%s%s", loss->what, loss->instead,
+           bd_text_bytes(before, sizeof before, group->bytes_before),
+           bd_text_bytes(after, sizeof after, group->bytes_after), cost, more);
   bd_print_fit(area, 28, 0, area.columns - 30, BD_ROLE_WARN, text);
 }
 
@@ -281,13 +284,15 @@ static void draw_losses(const bd_ui *ui, bd_area area) {
   bd_printf(area, NAME_COLUMN, 0, BD_ROLE_WARN,
             "%d layer%s cannot be held as they are (%s in all):", news->loss_count,
             news->loss_count == 1 ? "" : "s", bd_text_bytes(size, sizeof size, news->bytes));
-  int rows = area.rows - 1;
-  for (int i = 0; i < news->loss_count && i < BD_NEWS_LOSSES && i < rows; i++) {
+  bd_loss_group groups[BD_NEWS_LOSSES];
+  int kept = news->loss_count < BD_NEWS_LOSSES ? news->loss_count : BD_NEWS_LOSSES;
+  int count = bd_losses_group(news->losses, kept, groups), rows = area.rows - 1;
+  for (int i = 0; i < count && i < rows; i++) {
     bd_area line = bd_area_part(area, 0, i + 1, area.columns, 1);
-    if (i == rows - 1 && news->loss_count > rows)
-      bd_printf(line, NAME_COLUMN, 0, BD_ROLE_DIM, "… and %d more", news->loss_count - i);
+    if (i == rows - 1 && count > rows)
+      bd_printf(line, NAME_COLUMN, 0, BD_ROLE_DIM, "… and %d more kinds", count - i);
     else
-      draw_loss(ui, &news->losses[i], line);
+      draw_group(ui, &groups[i], line);
   }
 }
 

@@ -286,7 +286,13 @@ def test_losses_are_said_with_their_cost():
             err = export(SAMPLE, out, format, *options)
             losses = losses_of(format, *options)
             layers = {l["tensor"]: l for l in run_json("quantize", SAMPLE, *options, "--json")["layers"]}
-            assert losses and err.count("\n") == len(losses)
+            kinds = {(loss["what"], loss["instead"]) for loss in losses.values()}
+            assert losses and err.count("\n") == len(kinds), err
+            for what, instead in kinds:
+                line = next(l for l in err.splitlines() if f"cannot hold {what}: {instead}," in l)
+                named = [n for n, loss in losses.items() if (loss["what"], loss["instead"]) == (what, instead)]
+                assert all(name in line for name in named[:3]), line
+                assert (f"and {len(named) - 3} more" in line) == (len(named) > 3), line
             for name, loss in losses.items():
                 assert says in loss["what"] and loss["bytes_before"] == layers[name]["bytes"]
                 assert abs(loss["sqnr_db_before"] - layers[name]["sqnr_db"]) < 1e-6

@@ -2,25 +2,37 @@
 
 #include "core/base/json.h"
 #include "core/base/text.h"
-#include "core/export/format.h"
+#include "core/export/losses.h"
 #include "core/study/json.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 // --- what is lost --------------------------------------------------------------------------------
 
-// One line a layer on standard error, before anything is written.
-static void warn_loss(const bd_export_plan *plan, const bd_loss *loss) {
-  char name[256], before[32], after[32];
-  bd_text_escape(name, sizeof name, bd_model_layer(plan->tuned->model, loss->layer)->tensor);
-  fprintf(stderr, "bitdial: %s: %s cannot hold %s: %s, %s -> %s", name, plan->format->name,
-          loss->what, loss->instead, bd_text_bytes(before, sizeof before, loss->bytes_before),
-          bd_text_bytes(after, sizeof after, loss->bytes_after));
-  if (loss->sqnr_after != loss->sqnr_before)
-    fprintf(stderr, ", %.2f -> %.2f dB", loss->sqnr_before, loss->sqnr_after);
-  fputc('\n', stderr);
+// One line for all layers of which the same is lost, on standard error, before anything is written.
+static void warn_group(const bd_export_plan *plan, const bd_loss_group *group) {
+  char names[512], before[32], after[32], cost[64] = "";
+  const bd_loss *loss = group->first, *worst = group->worst;
+  if (worst)
+    snprintf(cost, sizeof cost, ", %s%.2f -> %.2f dB", group->count > 1 ? "at worst " : "",
+             worst->sqnr_before, worst->sqnr_after);
+  fprintf(stderr, "bitdial: %s cannot hold %s: %s, %s -> %s%s: %s\n", plan->format->name,
+          loss->what, loss->instead, bd_text_bytes(before, sizeof before, group->bytes_before),
+          bd_text_bytes(after, sizeof after, group->bytes_after), cost,
+          bd_loss_group_names(group, plan->tuned->model, names, sizeof names));
+}
+
+static bd_status warn_losses(const bd_export_plan *plan, bd_error *err) {
+  bd_loss_group *groups = calloc((size_t)plan->loss_count + 1, sizeof *groups);
+  if (!groups) return bd_fail_memory(err, "the losses");
+  int count = bd_losses_group(plan->losses, plan->loss_count, groups);
+  for (int i = 0; i < count; i++)
+    warn_group(plan, &groups[i]);
+  free(groups);
+  return BD_OK;
 }
 
 static bd_status refuse(const bd_export_plan *plan, bd_error *err) {
@@ -85,8 +97,7 @@ static bd_status print_text(const bd_export_plan *plan, const bd_report *report,
 
 static bd_status write_plan(const bd_options *options, const bd_export_plan *plan, bd_error *err) {
   bd_report report;
-  for (int i = 0; i < plan->loss_count; i++)
-    warn_loss(plan, &plan->losses[i]);
+  BD_TRY(warn_losses(plan, err));
   if (options->strict && plan->loss_count) return refuse(plan, err);
   BD_TRY(bd_export_write(plan, options->output, &report, err));
   return options->json ? print_json(plan, &report, options->output, err)
