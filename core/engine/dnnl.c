@@ -20,7 +20,7 @@ typedef dnnl_memory_desc_t md_owned;
   X(dnnl_memory_desc_destroy)                                                                      \
   X(dnnl_convolution_forward_primitive_desc_create)                                                \
   X(dnnl_deconvolution_forward_primitive_desc_create)                                              \
-  X(dnnl_primitive_desc_next_impl)                                                                 \
+  X(dnnl_memory_desc_query)                                                                        \
   X(dnnl_eltwise_forward_primitive_desc_create)
 #elif DNNL_VERSION_MAJOR == 2
 typedef const dnnl_memory_desc_t *md_view;
@@ -31,6 +31,7 @@ typedef dnnl_memory_desc_t md_owned;
   X(dnnl_dilated_convolution_forward_desc_init)                                                    \
   X(dnnl_dilated_deconvolution_forward_desc_init)                                                  \
   X(dnnl_eltwise_forward_desc_init)                                                                \
+  X(dnnl_reorder_primitive_desc_create)                                                            \
   X(dnnl_primitive_desc_create)
 #else
 #error "oneDNN 2 or 3 is needed"
@@ -60,7 +61,6 @@ typedef dnnl_memory_desc_t md_owned;
   X(dnnl_primitive_destroy)                                                                        \
   X(dnnl_primitive_execute)                                                                        \
   X(dnnl_primitive_get_primitive_desc)                                                             \
-  X(dnnl_reorder_primitive_desc_create)                                                            \
   X(dnnl_sgemm)                                                                                    \
   VERSIONED(X)
 
@@ -269,25 +269,6 @@ static const char *name_of(const_dnnl_primitive_desc_t desc) {
   return name ? name : "";
 }
 
-#if DNNL_VERSION_MAJOR >= 3
-// oneDNN 3.7 gives wrong results there: channels stand last, and those of a group do not fill its
-// blocks (engine_test compares with a naive twin).
-static bool is_wrong(const_dnnl_primitive_desc_t desc, const bd_conv_shape *shape) {
-  bool filled =
-      shape->in_channels / shape->groups % 16 == 0 && shape->out_channels / shape->groups % 16 == 0;
-  return shape->groups > 1 && !filled && strstr(name_of(desc), "jit:avx512_core");
-}
-
-static dnnl_status_t take_right(dnnl_primitive_desc_t *desc, const bd_conv_shape *shape) {
-  dnnl_status_t status = dnnl_success;
-  while (status == dnnl_success && is_wrong(*desc, shape))
-    status = lib.dnnl_primitive_desc_next_impl(*desc);
-  if (status == dnnl_success) return status;
-  lib.dnnl_primitive_desc_destroy(*desc);
-  return status;
-}
-#endif
-
 static dnnl_primitive_desc_t conv_desc(const bd_conv_shape *shape, conv_mds *mds,
                                        dnnl_primitive_attr_t attributes) {
   geometry g = geometry_of(shape);
@@ -303,7 +284,6 @@ static dnnl_primitive_desc_t conv_desc(const bd_conv_shape *shape, conv_mds *mds
                               &desc, lib.engine, dnnl_forward_inference, dnnl_convolution_direct,
                               VIEW(mds->in), VIEW(mds->weights), bias, VIEW(mds->out), g.stride,
                               g.dilation, g.low, g.high, attributes);
-  if (status == dnnl_success) status = take_right(&desc, shape);
 #else
   dnnl_convolution_desc_t said;
   dnnl_status_t status =
@@ -320,9 +300,9 @@ static dnnl_primitive_desc_t conv_desc(const bd_conv_shape *shape, conv_mds *mds
   return status == dnnl_success ? desc : NULL;
 }
 
-static bool make_mds(const bd_conv_shape *shape, bool any, conv_mds *mds) {
+static bool make_mds(const bd_conv_shape *shape, conv_mds *mds) {
   dnnl_dims_t channels = {shape->out_channels};
-  return activations_md(&mds->in, shape, false) && weights_md(&mds->weights, shape, any) &&
+  return activations_md(&mds->in, shape, false) && weights_md(&mds->weights, shape, true) &&
          activations_md(&mds->out, shape, true) && md_make(&mds->bias, 1, channels, dnnl_x);
 }
 
@@ -354,31 +334,23 @@ static bd_dnnl_conv *conv_of(dnnl_primitive_desc_t desc, const bd_conv_shape *sh
   return conv;
 }
 
-static dnnl_primitive_desc_t conv_desc_of(const bd_conv_shape *shape, bool any,
-                                          dnnl_primitive_attr_t attributes) {
+bd_dnnl_conv *bd_dnnl_conv_new(const bd_conv_shape *shape, bool *fast) {
   conv_mds mds;
   memset(&mds, 0, sizeof mds);
-  dnnl_primitive_desc_t desc =
-      make_mds(shape, any, &mds) ? conv_desc(shape, &mds, attributes) : NULL;
-  md_drop(&mds.in);
-  md_drop(&mds.weights);
-  md_drop(&mds.bias);
-  md_drop(&mds.out);
-  return desc;
-}
-
-bd_dnnl_conv *bd_dnnl_conv_new(const bd_conv_shape *shape, bool *fast) {
   bd_dnnl_conv *conv = NULL;
   dnnl_primitive_attr_t attributes = conv_attributes(shape);
-  if (!attributes) return NULL;
-  dnnl_primitive_desc_t desc = conv_desc_of(shape, true, attributes);
-  if (!desc) desc = conv_desc_of(shape, false, attributes);
+  dnnl_primitive_desc_t desc =
+      attributes && make_mds(shape, &mds) ? conv_desc(shape, &mds, attributes) : NULL;
   if (desc) {
     *fast = is_fast(desc);
     conv = conv_of(desc, shape);
     lib.dnnl_primitive_desc_destroy(desc);
   }
-  lib.dnnl_primitive_attr_destroy(attributes);
+  if (attributes) lib.dnnl_primitive_attr_destroy(attributes);
+  md_drop(&mds.in);
+  md_drop(&mds.weights);
+  md_drop(&mds.bias);
+  md_drop(&mds.out);
   return conv;
 }
 
@@ -396,25 +368,98 @@ size_t bd_dnnl_conv_scratch(const bd_dnnl_conv *conv) {
   return conv->scratch ? lib.dnnl_memory_desc_get_size(conv->scratch) : 0;
 }
 
-static dnnl_primitive_t reorder(md_view from, md_view to) {
+#if DNNL_VERSION_MAJOR >= 3
+// The reorder of oneDNN 3.7 puts weights wrongly where channels do not fill its blocks (a program
+// of ten lines shows it): they are put into their places here, axis by axis.
+typedef struct packing {
+  int rank;
+  const dnnl_dims_t *dims;
+  int64_t *from[DNNL_MAX_NDIMS], *to[DNNL_MAX_NDIMS]; // by axis: what each index adds to the place
+} packing;
+
+typedef struct blocks {
+  int count;
+  const dnnl_dims_t *strides, *sizes, *axes;
+} blocks;
+
+static bool look_at_blocks(md_view md, blocks *out) {
+  return lib.dnnl_memory_desc_query(md, dnnl_query_strides, &out->strides) == dnnl_success &&
+         lib.dnnl_memory_desc_query(md, dnnl_query_inner_nblks_s32, &out->count) == dnnl_success &&
+         lib.dnnl_memory_desc_query(md, dnnl_query_inner_blks, &out->sizes) == dnnl_success &&
+         lib.dnnl_memory_desc_query(md, dnnl_query_inner_idxs, &out->axes) == dnnl_success;
+}
+
+// What each index of an axis adds; NULL without memory.
+static int64_t *places(const blocks *b, int axis, int64_t count) {
+  int64_t *at = calloc((size_t)count + 1, sizeof *at);
+  for (int64_t i = 0; at && i < count; i++) {
+    int64_t left = i, step = 1;
+    for (int k = b->count - 1; k >= 0; k--) {
+      if ((*b->axes)[k] == axis) {
+        at[i] += left % (*b->sizes)[k] * step;
+        left /= (*b->sizes)[k];
+      }
+      step *= (*b->sizes)[k];
+    }
+    at[i] += left * (*b->strides)[axis];
+  }
+  return at;
+}
+
+static void copy_axis(const packing *p, int axis, const float *from, float *to) {
+  bool inner = axis == p->rank - 1;
+  for (int64_t i = 0; i < (*p->dims)[axis]; i++) {
+    const float *source = from + p->from[axis][i];
+    float *target = to + p->to[axis][i];
+    if (inner)
+      *target = *source;
+    else
+      copy_axis(p, axis + 1, source, target);
+  }
+}
+
+static bool reorder(md_view from, md_view to, const float *values, float *packed) {
+  packing p = {0};
+  blocks source, target;
+  bool fine = look_at_blocks(from, &source) && look_at_blocks(to, &target) &&
+              lib.dnnl_memory_desc_query(from, dnnl_query_ndims_s32, &p.rank) == dnnl_success &&
+              lib.dnnl_memory_desc_query(from, dnnl_query_dims, &p.dims) == dnnl_success;
+  for (int axis = 0; axis < p.rank && fine; axis++) {
+    p.from[axis] = places(&source, axis, (*p.dims)[axis]);
+    p.to[axis] = places(&target, axis, (*p.dims)[axis]);
+    fine = p.from[axis] && p.to[axis];
+  }
+  if (fine) {
+    memset(packed, 0, lib.dnnl_memory_desc_get_size(to));
+    copy_axis(&p, 0, values, packed);
+  }
+  for (int axis = 0; axis < p.rank; axis++) {
+    free(p.from[axis]);
+    free(p.to[axis]);
+  }
+  return fine;
+}
+#else
+static bool reorder(md_view from, md_view to, const float *values, float *packed) {
   dnnl_primitive_desc_t desc;
   dnnl_primitive_t primitive = NULL;
+  const md_view mds[] = {from, to};
   if (lib.dnnl_reorder_primitive_desc_create(&desc, from, lib.engine, to, lib.engine, NULL) !=
       dnnl_success)
-    return NULL;
+    return false;
   if (lib.dnnl_primitive_create(&primitive, desc) != dnnl_success) primitive = NULL;
   lib.dnnl_primitive_desc_destroy(desc);
-  return primitive;
+  bool fine = primitive && execute(primitive, 2, (int[]){DNNL_ARG_FROM, DNNL_ARG_TO}, mds,
+                                   (void *[]){(void *)(uintptr_t)values, packed});
+  if (primitive) lib.dnnl_primitive_destroy(primitive);
+  return fine;
 }
+#endif
 
 bool bd_dnnl_conv_pack(const bd_dnnl_conv *conv, const float *weights, void *packed) {
   md_owned stored;
   if (!weights_md(&stored, &conv->shape, false)) return false;
-  const md_view mds[] = {VIEW(stored), conv->weights};
-  dnnl_primitive_t primitive = reorder(mds[0], mds[1]);
-  bool fine = primitive && execute(primitive, 2, (int[]){DNNL_ARG_FROM, DNNL_ARG_TO}, mds,
-                                   (void *[]){(void *)(uintptr_t)weights, packed});
-  if (primitive) lib.dnnl_primitive_destroy(primitive);
+  bool fine = reorder(VIEW(stored), conv->weights, weights, packed);
   md_drop(&stored);
   return fine;
 }
