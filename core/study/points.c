@@ -57,7 +57,7 @@ bd_status bd_varied_prunes(bd_varied *axes, const char *text, bd_error *err) {
 // --- points --------------------------------------------------------------------------------------
 
 static void add(bd_points *points, int layer, bd_setting setting) {
-  points->list[points->count++] = (bd_point){layer, setting, NULL};
+  points->list[points->count++] = (bd_point){.layer = layer, .setting = setting};
 }
 
 bd_status bd_points_make(const bd_layer_study *studies, const bd_setting *settings,
@@ -84,8 +84,10 @@ bd_status bd_points_make(const bd_layer_study *studies, const bd_setting *settin
 }
 
 void bd_points_free(bd_points *points) {
-  for (int i = 0; i < points->count; i++)
+  for (int i = 0; i < points->count; i++) {
     bd_result_free(points->list[i].result);
+    bd_coded_free(points->list[i].coded);
+  }
   free(points->list);
   *points = (bd_points){0};
 }

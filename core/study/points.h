@@ -3,6 +3,7 @@
 #ifndef BD_STUDY_POINTS_H
 #define BD_STUDY_POINTS_H
 
+#include "core/quant/coded.h"
 #include "core/study/allocate.h"
 #include "core/study/study.h"
 
@@ -25,6 +26,7 @@ typedef struct bd_point {
   int layer;
   bd_setting setting;
   bd_result *result; // NULL until bd_points_quantize
+  bd_coded *coded;   // repaired (study/repairer.h); NULL: as quantized
 } bd_point;
 
 typedef struct bd_points {

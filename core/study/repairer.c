@@ -303,6 +303,63 @@ bd_status bd_repairer_run(bd_repairer *repairer, const bd_layer_study *studies, 
   return status;
 }
 
+// --- points --------------------------------------------------------------------------------------
+
+// The layer's rows are there.
+static bd_status mend_points(recovery *r, int layer, bd_points *points, bd_error *err) {
+  part *p = &r->own->parts[layer];
+  bd_layer_study *study = (bd_layer_study *)(uintptr_t)&r->studies[layer];
+  for (int i = 0; i < points->count; i++) {
+    bd_point *point = &points->list[i];
+    if (point->layer != layer || point->result->most_levels == 0) continue;
+    study->result = point->result;
+    bd_status status = mend(r, layer, err);
+    study->result = NULL;
+    BD_TRY(status);
+    point->coded = p->coded;
+    p->coded = NULL;
+  }
+  return BD_OK;
+}
+
+static bd_status repair_points(recovery *r, bd_points *points, bd_error *err) {
+  bd_repairer *own = r->own;
+  bd_error why;
+  BD_TRY(bd_lockstep_begin(own->lockstep, r->cancel, err));
+  for (int i = 0; i < own->can; i++) {
+    int layer = own->order[i];
+    const bd_linear *linear = &own->parts[layer].linear;
+    BD_TRY(bd_lockstep_rows(own->lockstep, layer, linear, rows_wanted(linear), r->cancel,
+                            &own->rows, err));
+    bd_status status = bd_rows_centre(&own->rows, own->threads, &why);
+    if (status == BD_OK) status = mend_points(r, layer, points, &why);
+    if (status == BD_CANCELLED) return status;
+    if (status != BD_OK)
+      return bd_fail(err, status, "layer %s: %s", bd_model_layer(own->model, layer)->tensor,
+                     why.text);
+    if (r->progress) r->progress(r->arg, i + 1, own->can);
+  }
+  return BD_OK;
+}
+
+bd_status bd_repairer_points(bd_repairer *repairer, const bd_layer_study *studies,
+                             bd_points *points, bd_recovery how, const bd_cancel *cancel,
+                             bd_progress progress, void *arg, bd_error *err) {
+  size_t count = (size_t)repairer->count + 1;
+  bd_layer_study *alone = calloc(count, sizeof *alone);
+  if (!alone) return bd_fail_memory(err, "the repair");
+  for (int i = 0; i < repairer->count; i++)
+    alone[i].index = studies[i].index;
+  recovery r = {
+      .own = repairer, .studies = alone, .cancel = cancel, .progress = progress, .arg = arg};
+  repairer->how = how;
+  bd_status status = repair_points(&r, points, err);
+  free(alone);
+  return status;
+}
+
+// --- the repairer --------------------------------------------------------------------------------
+
 // Data that lockstep has no memory for are of no use to judge by either.
 static bd_status open_samples(bd_repairer *own, const bd_data *data, bd_error *err) {
   BD_TRY(bd_lockstep_new(own->engine, own->swap, data, own->count, own->threads, own->memory,

@@ -5,6 +5,7 @@
 #ifndef BD_STUDY_REPAIRER_H
 #define BD_STUDY_REPAIRER_H
 
+#include "core/study/points.h"
 #include "core/study/recover.h"
 
 typedef struct bd_repairer bd_repairer;
@@ -21,5 +22,12 @@ void bd_repairer_free(bd_repairer *repairer);
 bd_status bd_repairer_run(bd_repairer *repairer, const bd_layer_study *studies, bd_recovery how,
                           const bd_cancel *cancel, bd_progress progress, void *arg, bd_repair **out,
                           bd_error *err);
+
+// Repairs each point alone, all other layers float: no bisection judges it. Layers that cannot be
+// repaired, and points that stay float, keep coded NULL. Of a fresh repairer; progress counts
+// layers.
+bd_status bd_repairer_points(bd_repairer *repairer, const bd_layer_study *studies,
+                             bd_points *points, bd_recovery how, const bd_cancel *cancel,
+                             bd_progress progress, void *arg, bd_error *err);
 
 #endif

@@ -153,6 +153,9 @@ static bd_status same_sweep(const bd_sensitivity *a, const bd_sensitivity *b, co
   if (strcmp(a->model_sha256, b->model_sha256) != 0) return differs(path, "another model", err);
   if (a->wanted != b->wanted) return differs(path, "another number of samples", err);
   if (strcmp(a->importance, b->importance) != 0) return differs(path, "another --importance", err);
+  if (strcmp(a->recover, b->recover) != 0) return differs(path, "another --recover", err);
+  if (strcmp(a->calibration, b->calibration) != 0)
+    return differs(path, "other calibration data", err);
   if (strcmp(a->data_sha256, b->data_sha256) != 0)
     return differs(path, "other data or labels", err);
   if (a->count != b->count) return differs(path, "other layers", err);

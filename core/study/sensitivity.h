@@ -2,6 +2,7 @@
 // kept in a file, used for allocation and shown as a map.
 //
 // {"format":"bitdial-sensitivity","version":1,"model":{"file","sha256"},"importance":{"sha256"},
+// "recover":{"how","calibration":{"sha256"}} (each point: that layer quantized and repaired),
 // "data":{"samples","sha256"},"samples","float":{…},"layers":[{"tensor",SETTING,"points":[{"bits",
 // "prune","relative_sse","local_sqnr_db","output_sqnr_db","kl","kl_error","top1","top1_error"}]}]}.
 // A shard says which; an unfinished one holds its sums, exactly, so that going on changes nothing.
@@ -40,6 +41,8 @@ typedef struct bd_sensitivity {
   char *file;              // of the model
   char model_sha256[65];   //
   char importance[65];     // sha256 of what weights count (study/importance.h); "": all the same
+  char recover[16];        // how its points were repaired, "": not at all
+  char calibration[65];    // on these samples (data_hash.h)
   char data_sha256[65];    // of all inputs as the network gets them, and the labels
   int64_t samples, wanted; // done; in all
   bd_mean top1;            // of the float network: sums while unfinished

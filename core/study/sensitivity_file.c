@@ -2,6 +2,7 @@
 
 #include "core/base/json.h"
 #include "core/study/json.h"
+#include "core/study/recover.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -85,6 +86,12 @@ static void put_head(cJSON *root, const bd_sensitivity *s, bool unfinished) {
   cJSON_AddStringToObject(model, "sha256", s->model_sha256);
   if (*s->importance)
     cJSON_AddStringToObject(cJSON_AddObjectToObject(root, "importance"), "sha256", s->importance);
+  if (*s->recover) {
+    cJSON *recover = cJSON_AddObjectToObject(root, "recover");
+    cJSON_AddStringToObject(recover, "how", s->recover);
+    cJSON_AddStringToObject(cJSON_AddObjectToObject(recover, "calibration"), "sha256",
+                            s->calibration);
+  }
   cJSON *data = cJSON_AddObjectToObject(root, "data");
   cJSON_AddNumberToObject(data, "samples", (double)s->wanted);
   cJSON_AddStringToObject(data, "sha256", s->data_sha256);
@@ -186,6 +193,14 @@ static bd_status read_hash(const cJSON *object, const char *path, char out[65], 
   return BD_OK;
 }
 
+static bd_status read_recover(const cJSON *recover, const char *path, bd_sensitivity *out,
+                              bd_error *err) {
+  if (!recover) return BD_OK;
+  snprintf(out->recover, sizeof out->recover, "%s", bd_json_string(recover, "how", ""));
+  if (bd_recovery_find(out->recover) < 0) return wrong(path, "says no repair that there is", err);
+  return read_hash(get(recover, "calibration"), path, out->calibration, err);
+}
+
 static bd_status read_shard(const cJSON *root, const char *path, bd_sensitivity *out,
                             bd_error *err) {
   const cJSON *shard = get(root, "shard");
@@ -220,6 +235,7 @@ static bd_status read_head(const cJSON *root, const char *path, bd_sensitivity *
   BD_TRY(read_hash(get(root, "data"), path, out->data_sha256, err));
   const cJSON *importance = get(root, "importance");
   if (importance) BD_TRY(read_hash(importance, path, out->importance, err));
+  BD_TRY(read_recover(get(root, "recover"), path, out, err));
   return read_shard(root, path, out, err);
 }
 

@@ -204,24 +204,53 @@ static bd_status keep_local(const sweep *s, worker *w, const group *g, int layer
   return BD_OK;
 }
 
+static bool is_repaired(const sweep *s, int layer) {
+  for (int i = s->layer_first[layer]; i < s->layer_first[layer + 1]; i++)
+    if (s->parts->points->list[i].coded) return true;
+  return false;
+}
+
+static bd_status point_values(const sweep *s, const bd_point *p, float **out, bd_error *err) {
+  const bd_index *index = s->parts->studies[p->layer].index;
+  if (!p->coded) return bd_eval_values(s->parts->model, p->layer, index, p->result, out, err);
+  *out = malloc((p->coded->count + 1) * sizeof **out);
+  if (!*out) return bd_fail_memory(err, "repaired weights");
+  bd_coded_values(p->coded, *out);
+  return BD_OK;
+}
+
+// What repair adds to the outputs goes with the weights.
+static bd_status put_point(bd_swap *swap, const bd_point *p, const float *values, bool repaired,
+                           bd_error *err) {
+  BD_TRY(bd_swap_set(swap, p->layer, values, err));
+  if (p->coded) return bd_swap_shift(swap, p->layer, p->coded->shift, err);
+  return repaired ? bd_swap_shift(swap, p->layer, NULL, err) : BD_OK;
+}
+
 // Puts the weights of a point in.
 static bd_status set_point(const sweep *s, worker *w, int point, int place, bd_error *err) {
   const bd_point *p = &s->parts->points->list[point];
-  const bd_index *index = s->parts->studies[p->layer].index;
+  bool repaired = is_repaired(s, p->layer);
   float *values;
-  BD_TRY(bd_eval_values(s->parts->model, p->layer, index, p->result, &values, err));
-  bd_status status = bd_swap_set(w->swaps[place], p->layer, values, err);
+  BD_TRY(point_values(s, p, &values, err));
+  bd_status status = put_point(w->swaps[place], p, values, repaired, err);
   if (status == BD_OK && s->parts->apart)
-    status = bd_swap_set(w->apart_swaps[place], p->layer, values, err);
+    status = put_point(w->apart_swaps[place], p, values, repaired, err);
   free(values);
   return status;
 }
 
+static bd_status unset(bd_swap *swap, int layer, bool shifted, bd_error *err) {
+  BD_TRY(bd_swap_set(swap, layer, NULL, err));
+  return shifted ? bd_swap_shift(swap, layer, NULL, err) : BD_OK;
+}
+
 // Its own weights again, which the layers before it run with.
-static bd_status unset_layer(const sweep *s, worker *w, int layer, int places, bd_error *err) {
+static bd_status unset_layer(const sweep *s, worker *w, int layer, int places, bool shifted,
+                             bd_error *err) {
   for (int place = 0; place < places; place++) {
-    BD_TRY(bd_swap_set(w->swaps[place], layer, NULL, err));
-    if (s->parts->apart) BD_TRY(bd_swap_set(w->apart_swaps[place], layer, NULL, err));
+    BD_TRY(unset(w->swaps[place], layer, shifted, err));
+    if (s->parts->apart) BD_TRY(unset(w->apart_swaps[place], layer, shifted, err));
   }
   return BD_OK;
 }
@@ -261,7 +290,7 @@ static bd_status try_layer(const sweep *s, worker *w, const group *g, int layer,
   BD_TRY(keep_local(s, w, g, layer, err));
   for (; from < to; from += most)
     BD_TRY(try_points(s, w, g, from, to - from < most ? to - from : most, err));
-  BD_TRY(unset_layer(s, w, layer, most, err));
+  BD_TRY(unset_layer(s, w, layer, most, is_repaired(s, layer), err));
   return end_local(s, w, g, layer, err);
 }
 

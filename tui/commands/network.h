@@ -55,6 +55,11 @@ bd_status bd_network_repair(const bd_options *options, const bd_network *network
 bd_status bd_network_recover(const bd_options *options, const bd_network *network, bd_work *work,
                              bd_error *err);
 
+// Repairs each of the points alone, by the plan that was given; the plan names its samples then.
+bd_status bd_network_repair_points(const bd_options *options, const bd_network *network,
+                                   bd_work *work, bd_points *points, bd_error *err);
+// Writes down how a sweep's points were repaired.
+void bd_network_note_repair(const bd_work *work, bd_sensitivity *out);
 // --recover for a command that runs the network for nothing else, data and all.
 bd_status bd_work_repair(const bd_options *options, bd_work *work, bd_error *err);
 // BD_INVALID where such a command was given data that no repair takes.

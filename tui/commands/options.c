@@ -28,8 +28,8 @@ enum {
   COMPARE = 1024,
 };
 enum {
-  RUNS = RUN | EVAL,                         // those that run the network and are done
-  REPAIRS = RUNS | QUANTIZE | TUNE | EXPORT, // those that can repair what they quantized
+  RUNS = RUN | EVAL,                                 // those that run the network and are done
+  REPAIRS = RUNS | QUANTIZE | TUNE | EXPORT | SWEEP, // those that can repair what they quantized
   FEEDS = RUNS | EXPLORE | SWEEP | TUNE | QUANTIZE | EXPORT | COMPARE, // those that take data
   SETTINGS = EXPLORE | QUANTIZE | REPORT | RUNS | TUNE | SWEEP | EXPORT | COMPARE,
   EVERYWHERE = SETTINGS | LAYERS | MERGE,
@@ -150,7 +150,8 @@ static const option_row rows[] = {
      "their classes: .npy, or text with one class or file,class a line", OPT_LABELS},
     {"limit", 0, "N", FEEDS, "only the first N samples", OPT_LIMIT},
     {"input", 0, "NAME=FILE", RUN, "an input's tensor as it is; may be repeated", OPT_INPUT},
-    {"recover", 0, "R", REPAIRS, "win back accuracy from unlabelled data:", OPT_RECOVER},
+    {"recover", 0, "R", REPAIRS,
+     "win back accuracy from unlabelled data (sweep: of each point's layer alone):", OPT_RECOVER},
     {"calibration", 0, "PATH", REPAIRS,
      "data for --recover (default: the last 256 samples of --data, which are then not scored)",
      OPT_CALIBRATION},

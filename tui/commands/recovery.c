@@ -1,5 +1,6 @@
 // --recover: repairing, and what is said of it.
 #include "core/base/text.h"
+#include "core/study/repairer.h"
 #include "tui/commands/network.h"
 #include "tui/commands/progress.h"
 
@@ -80,4 +81,28 @@ bd_status bd_work_check_data(const bd_options *options, const bd_work *work, bd_
   return bd_fail(err, BD_INVALID,
                  "--data: %s takes data for repair alone: add --recover match or reconstruct",
                  options->command->name);
+}
+
+bd_status bd_network_repair_points(const bd_options *options, const bd_network *network,
+                                   bd_work *work, bd_points *points, bd_error *err) {
+  bd_repair_plan *plan = &work->given.plan;
+  if (plan->how == BD_RECOVER_NONE) return BD_OK;
+  bd_recover_options wanted = {.threads = options->threads, .memory = options->memory / 2};
+  bd_repairer *repairer;
+  BD_TRY(bd_network_describe(options, network, plan, err));
+  BD_TRY(
+      bd_repairer_new(work->model, network->calibration, &wanted, bd_interrupt(), &repairer, err));
+  bd_bar bar = bd_bar_start("layers repaired");
+  bd_status status = bd_repairer_points(repairer, work->studies, points, plan->how, bd_interrupt(),
+                                        bd_bar_show, &bar, err);
+  bd_bar_end(&bar);
+  bd_repairer_free(repairer);
+  return status;
+}
+
+void bd_network_note_repair(const bd_work *work, bd_sensitivity *out) {
+  const bd_repair_plan *plan = &work->given.plan;
+  if (plan->how == BD_RECOVER_NONE) return;
+  snprintf(out->recover, sizeof out->recover, "%s", bd_recoveries[plan->how].name);
+  memcpy(out->calibration, plan->calibration.sha256, sizeof out->calibration);
 }

@@ -90,6 +90,7 @@ static bd_status measure(sweeping *s, bd_error *err) {
   bd_error why;
   BD_TRY(
       bd_sensitivity_new(&parts, s->settings, s->options->threads, bd_interrupt(), &s->state, err));
+  bd_network_note_repair(&s->work, &s->state);
   s->state.shard = s->options->shard;
   s->state.shards = s->options->shards;
   BD_TRY(resume(s, err));
@@ -133,10 +134,10 @@ static bd_status check(const bd_options *options, bd_varied *axes, bd_error *err
 // The network and its data first: what cannot be run is refused before anything is computed.
 static bd_status sweep(sweeping *s, const bd_varied *axes, bd_error *err) {
   BD_TRY(bd_work_model(s->options, &s->work, err));
-  BD_TRY(bd_network_open_sweep(s->options, s->work.model, NULL, &s->network, err));
+  BD_TRY(bd_network_open_sweep(s->options, s->work.model, &s->work.given.plan, &s->network, err));
   BD_TRY(bd_work_study(s->options, false, &s->work, err));
-  bd_warn_unrepaired(s->options, &s->work.given.plan);
   BD_TRY(make_points(s, axes, err));
+  BD_TRY(bd_network_repair_points(s->options, &s->network, &s->work, &s->points, err));
   BD_TRY(measure(s, err));
   if (strcmp(s->options->output, "-") != 0) print_table(&s->state);
   bd_warn_refused(&s->work, "left as they are: ", ": `bitdial layers` says why");

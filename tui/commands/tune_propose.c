@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 // --- costs ---------------------------------------------------------------------------------------
 
@@ -74,6 +75,13 @@ static bd_status read_sweep(bd_tuning *t, bd_error *err) {
   const char *path = t->options->sensitivity;
   BD_TRY(bd_sensitivity_read(path, &t->effects, err));
   t->swept = true;
+  const char *how = bd_recoveries[t->work.given.plan.how].name;
+  const char *swept =
+      *t->effects.recover ? t->effects.recover : bd_recoveries[BD_RECOVER_NONE].name;
+  if (strcmp(how, swept) != 0)
+    return bd_fail(err, BD_INVALID,
+                   "%s: was swept with --recover %s, the settings say %s: sweep again", path, swept,
+                   how);
   return bd_sensitivity_fits(&t->effects, path, t->work.model, t->settings, err);
 }
 
@@ -83,9 +91,11 @@ bd_status bd_tuning_sweep(bd_tuning *t, bd_error *err) {
   if (t->swept && t->budget.kind == BD_BUDGET_COST && !t->options->objective)
     t->objective = isnan(t->effects.float_top1) ? BD_KL : BD_TOP1;
   if (t->swept || t->objective == BD_RELATIVE) return BD_OK;
+  BD_TRY(bd_network_repair_points(t->options, &t->network, &t->work, &t->points, err));
   bd_sweep_parts parts = bd_network_parts(&t->network, &t->work, &t->points);
   BD_TRY(bd_sensitivity_new(&parts, t->settings, t->options->threads, bd_interrupt(), &t->effects,
                             err));
+  bd_network_note_repair(&t->work, &t->effects);
   t->swept = true;
   bd_bar bar = bd_bar_start("samples");
   bd_status status = bd_network_sweep(t->options, &t->network, &t->work, &t->points, &t->effects,
