@@ -406,6 +406,17 @@ static bd_status run_split(split *all, bd_error *err) {
   return BD_OK;
 }
 
+double bd_split_bytes(bd_axes axes, const bd_setting *setting) {
+  if (setting->bits == BD_BITS_FLOAT) return 0;
+  bd_parts parts = bd_split_parts(axes, setting);
+  if (parts.count <= 1) return 0;
+  double segments = (double)(1u << setting->bits) + 1; // the levels, and the pruned
+  double weights = (double)axes.outer * (double)axes.inner;
+  if (parts.group) weights = fmin(weights, (double)parts.group);
+  return (double)parts.count *
+         (sizeof(bd_part) + fmin(segments, weights) * (double)sizeof(bd_segment));
+}
+
 bd_status bd_split_quantize(const bd_index *index, const bd_hole *hole, const bd_setting *setting,
                             bd_effort effort, bool pair, const bd_cancel *cancel, bd_result **out,
                             bd_error *err) {

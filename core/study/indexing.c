@@ -2,6 +2,7 @@
 #include "core/base/memory.h"
 #include "core/base/text.h"
 #include "core/model/dtype.h"
+#include "core/quant/split.h"
 #include "core/study/study.h"
 
 #include <math.h>
@@ -170,7 +171,7 @@ static double index_bytes(const bd_model *model, int layer, double *passing) {
   return counted ? 64.0 * WORDS : weights * (weighted ? 15.2 : 5.4);
 }
 
-bd_status bd_study_fits(const bd_model *model, bd_error *err) {
+bd_status bd_study_fits(const bd_model *model, const bd_setting *settings, bd_error *err) {
   double needed = 0, largest = 0;
   bool apart = bd_model_about(model)->data_files > 0; // those are read each time
   for (int i = 0; i < bd_model_layer_count(model); i++) {
@@ -179,6 +180,7 @@ bd_status bd_study_fits(const bd_model *model, bd_error *err) {
     if (layer->refused) continue;
     needed += index_bytes(model, i, &passing);
     if (!apart) needed += (double)bd_dtype_size(layer->type) * (double)layer->weights;
+    if (settings) needed += bd_split_bytes(bd_study_axes(layer), &settings[i]);
     largest = fmax(largest, passing);
   }
   needed += largest;

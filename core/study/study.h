@@ -17,9 +17,9 @@ bd_rounding bd_study_rounding(bd_dtype type);
 bd_status bd_study_index(const bd_model *model, int layer, const bd_cancel *cancel, bd_index **out,
                          bd_error *err);
 
-// BD_FAILED where indexes of all layers would take more memory than is allowed (base/memory.h):
-// said before anything is allocated.
-bd_status bd_study_fits(const bd_model *model, bd_error *err);
+// BD_FAILED where indexes of all layers, and results by these settings (NULL: of one part a layer),
+// would take more memory than is allowed (base/memory.h): said before anything is allocated.
+bd_status bd_study_fits(const bd_model *model, const bd_setting *settings, bd_error *err);
 
 // One layer after bd_study_all: refused layers have no index and no result, and say why.
 typedef struct bd_layer_study {

@@ -46,6 +46,9 @@ def test_too_small_a_ceiling_is_said_before_work_begins():
         for command in (("layers", path), ("quantize", path, "--bits", "4"), ("report", path),
                         (path, "--script", script(d, "-", ":wait"))):
             refused(1, *command, "--memory", "20M", says=("--memory", "MiB", "m.onnx"))
+        for command in (("quantize", path), ("report", path), (path, "--script", script(d, "-", ":wait"))):
+            refused(1, *command, "--granularity", "group:1", "--memory", "120M", says="takes about")
+        assert run("quantize", path, "--granularity", "group:1", "--memory", "400M")[0] == 0
 
 
 def test_the_ceiling_holds():

@@ -158,6 +158,18 @@ static bd_status apply_all(const bd_options *options, const bd_model *model, bd_
   return prune_overall(options, model, held, given->dials, err);
 }
 
+// Small groups take memory of their own.
+static bd_status fits(const bd_model *model, const bd_dial *dials, bd_error *err) {
+  int count = bd_model_layer_count(model);
+  bd_setting *settings = calloc((size_t)count + 1, sizeof *settings);
+  if (!settings) return bd_fail_memory(err, "the settings");
+  for (int i = 0; i < count; i++)
+    settings[i] = dials[i].setting;
+  bd_status status = bd_study_fits(model, settings, err);
+  free(settings);
+  return status;
+}
+
 bd_status bd_options_given(const bd_options *options, const bd_model *model, bd_given *out,
                            bd_error *err) {
   *out = (bd_given){calloc((size_t)bd_model_layer_count(model) + 1, sizeof *out->dials),
@@ -167,6 +179,7 @@ bd_status bd_options_given(const bd_options *options, const bd_model *model, bd_
   bd_status status = out->dials && held ? apply_all(options, model, out, held, err)
                                         : bd_fail_memory(err, "the settings");
   free(held);
+  if (status == BD_OK) status = fits(model, out->dials, err);
   if (status != BD_OK) bd_given_free(out);
   return status;
 }
@@ -201,7 +214,7 @@ bd_status bd_options_model(const bd_options *options, bd_model **model, bd_error
   BD_TRY(bd_model_open(options->model ? options->model : path, model, err));
   bd_status status =
       options->importance ? bd_importance_load(*model, options->importance, err) : BD_OK;
-  if (status == BD_OK) status = bd_study_fits(*model, err);
+  if (status == BD_OK) status = bd_study_fits(*model, NULL, err);
   if (status == BD_OK) return BD_OK;
   bd_model_close(*model);
   *model = NULL;
