@@ -3,6 +3,7 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/text.h"
+#include "core/session/live.h"
 #include "core/session/seen.h"
 #include "core/session/sensing.h"
 #include "core/study/json.h"
@@ -151,6 +152,25 @@ static bd_status compare(bd_ui *ui, const char *argument, bd_error *err) {
   if (given(argument))
     BD_TRY(bd_session_take_in(ui->desk.session, argument, &ui->desk.compare, err));
   bd_ui_focus_named(ui, "compare");
+  return BD_OK;
+}
+
+// Needs data; the repair itself is made in the background.
+static bd_status recover(bd_ui *ui, const char *argument, bd_error *err) {
+  bd_session *session = ui->desk.session;
+  char step[64];
+  bd_repair_plan plan = *bd_session_repair(session); // its names stay the session's
+  int how = given(argument) ? bd_recovery_find(argument) : ((int)plan.how + 1) % BD_RECOVERY_COUNT;
+  if (how < 0)
+    return bd_fail(err, BD_INVALID, "recover takes none, match or reconstruct, not '%s'", argument);
+  if (how != BD_RECOVER_NONE && !bd_session_live(session)->on)
+    return bd_fail(err, BD_INVALID, "repair needs data: start with --data PATH");
+  plan.how = (bd_recovery)how;
+  snprintf(step, sizeof step, "repair: %s", bd_recoveries[how].name);
+  bool changed = bd_session_set_repair(session, &plan, step);
+  // What a repair did is said when it is made.
+  if (!changed || how == BD_RECOVER_NONE)
+    bd_desk_say(&ui->desk, "%s%s", step, changed ? "" : " (as it was)");
   return BD_OK;
 }
 
@@ -428,6 +448,7 @@ static bd_status (*const actions[BD_DO_COUNT])(bd_ui *ui, const char *argument, 
     [BD_DO_SWEEP] = sweep,
     [BD_DO_COMPARE] = compare,
     [BD_DO_PIN] = pin,
+    [BD_DO_RECOVER] = recover,
     [BD_DO_UNDO] = undo,
     [BD_DO_REDO] = redo,
     [BD_DO_MARK] = mark,

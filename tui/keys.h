@@ -32,6 +32,8 @@
     "measure on the data what each layer costs at each width; again: stop")                        \
   X(COMPARE, "compare", "x", "compare", "FILE",                                                    \
     "compare with a pin; FILE: with that config, which is pinned")                                 \
+  X(RECOVER, "recover", "R", "repair", "HOW",                                                      \
+    "repair the network on the data: match, reconstruct, none, or the one that is named")          \
   X(FILTER, "filter", "f", "filter", "TEXT", "show only layers that have a text; none: all")       \
   X(INIT, "init", "i", "init", "NAME", "the next init, or the one that is named")                  \
   X(COMMAND, "command", ":", "command", NULL, "type a command: Tab completes, Up recalls")         \

@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { PIECES_MOST = 12, PIECE_SIZE = 256, BETWEEN = 3 };
+enum { PIECES_MOST = 16, PIECE_SIZE = 256, BETWEEN = 3 };
 
 // A piece of the line. As it gets narrow, those of the greatest rank are left out first.
 typedef struct head_piece {
@@ -111,7 +111,12 @@ static void add_accuracy(head_line *line, const bd_live_state *live) {
     add(line, 5, 2, "KL %s%.3f", mark, bd_mean_value(&e->kl));
   else if (e->signal > 0)
     add(line, 5, 2, "output %s%.1fdB", mark, bd_decibel(e->signal, e->noise));
-  if (!live->done) add(line, 2, 1, "%lld/%lld", (long long)e->samples, (long long)e->wanted);
+  if (e->quantized.top1.count + e->kl.count > 0 && live->repaired != BD_RECOVER_NONE)
+    add(line, 2, 1, "%s", live->repaired == BD_RECOVER_MATCH ? "matched" : "reconstructed");
+  if (live->to_mend > 0)
+    add(line, 2, 1, "repairing %d/%d", live->mended, live->to_mend)->role = BD_ROLE_STALE;
+  else if (!live->done)
+    add(line, 2, 1, "%lld/%lld", (long long)e->samples, (long long)e->wanted);
   for (int i = first; i < line->count; i++) {
     line->pieces[i].right = true;
     if (!live->current) line->pieces[i].role = BD_ROLE_STALE;

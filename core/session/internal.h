@@ -4,6 +4,7 @@
 
 #include "core/session/insight.h"
 #include "core/session/live.h"
+#include "core/session/remake.h"
 #include "core/session/seen.h"
 #include "core/session/sensing.h"
 #include "core/session/session.h"
@@ -93,6 +94,7 @@ struct bd_session {
 
   struct bd_live *live; // NULL: no data
   bd_live_state live_state;
+  bd_repair *live_repair;            // the last one that was made
   uint64_t live_wanted, live_posted; // count the settings; of the last request
   struct bd_sensing *sensing;        // NULL: no sweep was started
   bd_sensing_state sensing_state;
@@ -131,13 +133,6 @@ void bd_survey_start(bd_session *session);
 bool bd_survey_poll(bd_session *session);
 // Hands a survey over (NULL: there is none), from any thread. better: it takes the place of one.
 void bd_session_give_survey(bd_session *session, bd_survey *survey, bool better);
-
-// The setting that a layer is to be run with; indexes live as long as the session.
-typedef struct bd_wish {
-  const bd_index *index; // NULL: the layer stays as it is
-  bd_setting setting;
-} bd_wish;
-
 typedef struct bd_live bd_live;
 // What the user looks at has changed.
 void bd_live_look(bd_session *session);

@@ -101,6 +101,7 @@ void bd_session_free(bd_session *session) {
   if (!session) return;
   bd_session_stop_sweep(session); // both threads end at the same time
   bd_live_free(session->live);
+  bd_repair_free(session->live_repair);
   bd_sensing_free(session->sensing);
   bd_pool_free(session->pool);
   for (bd_delivery *list = collect(session); list;) {

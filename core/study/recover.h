@@ -54,6 +54,10 @@ bd_status bd_recover(const bd_model *model, const bd_layer_study *studies,
                      bd_error *err);
 void bd_repair_free(bd_repair *repair);
 
+// What came of it, on one line: on how many samples, what it did, which layers are as they were and
+// why. unscored: these samples are not scored. The caller frees; NULL without memory.
+char *bd_repair_text(const bd_repair *repair, const bd_model *model, bool unscored);
+
 // Puts a layer into the swap: repaired, or quantized as it is (repair NULL: so too).
 bd_status bd_repair_set(bd_swap *swap, const bd_model *model, int layer,
                         const bd_layer_study *study, const bd_repair *repair, bd_error *err);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { SAMPLES = 150, LAYERS_MAX = 64, FINE = 8, COARSE = 1 };
 
@@ -85,6 +86,169 @@ static bd_evaluation evaluate_alone(const bd_session *session) {
   bd_data_free(parts.data);
   free(parts.labels);
   return figures;
+}
+
+// --- repair --------------------------------------------------------------------------------------
+
+enum { CALIBRATION = 40 }; // the last of the samples
+
+static bd_status split(const bd_model *model, bd_live_calibration *out, bd_error *err) {
+  bd_live_parts parts;
+  open_parts(model, &parts);
+  bd_engine_free(parts.engine);
+  *out = (bd_live_calibration){.whole = parts.data, .labels = parts.labels};
+  BD_TRY(bd_data_part(out->whole, 0, SAMPLES - CALIBRATION, &out->scored, err));
+  return bd_data_part(out->whole, SAMPLES - CALIBRATION, CALIBRATION, &out->samples, err);
+}
+
+static bd_status calibrate(void *arg, const bd_model *model, const bd_repair_plan *plan,
+                           const bd_cancel *cancel, bd_live_calibration *out, bd_error *err) {
+  (void)arg, (void)cancel, (void)plan;
+  BD_TRY(split(model, out, err));
+  out->about.file = strdup("some.npy");
+  out->about.first = SAMPLES - CALIBRATION;
+  out->about.samples = CALIBRATION;
+  return BD_OK;
+}
+
+static bd_status cannot_calibrate(void *arg, const bd_model *model, const bd_repair_plan *plan,
+                                  const bd_cancel *cancel, bd_live_calibration *out,
+                                  bd_error *err) {
+  (void)arg, (void)cancel, (void)plan, (void)model, (void)out;
+  return bd_fail(err, BD_INVALID, "no samples to calibrate on");
+}
+
+static bd_layer_study study_alone(const bd_layer_state *state) {
+  bd_error err;
+  bd_layer_study study = {.index = (bd_index *)(uintptr_t)state->index};
+  bd_effort effort = bd_effort_for(&state->dial.setting);
+  assert_int_equal(
+      bd_quantize(state->index, &state->dial.setting, effort, NULL, &study.result, &err), BD_OK);
+  return study;
+}
+
+// The repaired network's figures without a session.
+static bd_evaluation repair_alone(const bd_session *session, bd_recovery how) {
+  const bd_model *model = bd_session_model(session);
+  bd_live_calibration on;
+  bd_layer_study studies[LAYERS_MAX];
+  bd_recover_options options = {.threads = 1};
+  bd_repair *repair;
+  bd_engine *engine;
+  bd_swap *swap;
+  bd_eval *eval;
+  bd_evaluation figures;
+  bd_error err;
+  for (int i = 0; i < bd_session_count(session); i++)
+    studies[i] = study_alone(bd_session_layer(session, i));
+  assert_int_equal(split(model, &on, &err), BD_OK);
+  assert_int_equal(
+      bd_recover(model, studies, on.samples, how, &options, NULL, NULL, NULL, &repair, &err),
+      BD_OK);
+  assert_int_equal(bd_engine_compile(model, bd_data_inputs(on.scored), NULL, &engine, &err), BD_OK);
+  assert_int_equal(bd_swap_new(engine, &swap, &err), BD_OK);
+  for (int i = 0; i < bd_session_count(session); i++) {
+    assert_int_equal(bd_repair_set(swap, model, i, &studies[i], repair, &err), BD_OK);
+    bd_result_free(studies[i].result);
+  }
+  assert_int_equal(bd_eval_new(engine, on.scored, on.labels, 0, &eval, &err), BD_OK);
+  assert_int_equal(bd_eval_run(eval, swap, 1, NULL, NULL, NULL, &figures, &err), BD_OK);
+  bd_repair_free(repair);
+  bd_swap_free(swap);
+  bd_eval_free(eval);
+  bd_engine_free(engine);
+  bd_data_free(on.scored);
+  bd_data_free(on.samples);
+  bd_data_free(on.whole);
+  free(on.labels);
+  return figures;
+}
+
+static void wait_done(bd_session *session) {
+  while (!bd_session_live(session)->done)
+    wait_some(session);
+}
+
+static void set_repair(bd_session *session, bd_recovery how) {
+  bd_repair_plan plan = *bd_session_repair(session);
+  plan.how = how;
+  assert_true(bd_session_set_repair(session, &plan, "repair"));
+}
+
+static void assert_repaired(const bd_session *session, bd_recovery how) {
+  const bd_live_state *live = bd_session_live(session);
+  assert_int_equal(live->repaired, how);
+  assert_non_null(live->repair);
+  assert_int_equal(live->repair->how, how);
+  assert_int_equal(live->figures.samples, SAMPLES - CALIBRATION);
+  bd_evaluation alone = repair_alone(session, how);
+  assert_true(bd_mean_value(&live->figures.kl) == bd_mean_value(&alone.kl));
+  assert_true(bd_mean_value(&live->figures.quantized.top1) == bd_mean_value(&alone.quantized.top1));
+  assert_true(live->figures.noise == alone.noise);
+}
+
+// Whatever was repaired before and whatever was cancelled on the way, the figures are those of a
+// repair made for these settings alone, on samples that it was not calibrated on.
+static void figures_are_those_of_the_repaired_network(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(2);
+  bd_session_live_repairs(session, calibrate);
+  set_bits(session, 3);
+  set_repair(session, BD_RECOVER_MATCH);
+  wait_done(session);
+  assert_repaired(session, BD_RECOVER_MATCH);
+  assert_string_equal(bd_session_repair(session)->calibration.file, "some.npy");
+  set_repair(session, BD_RECOVER_RECONSTRUCT);
+  for (int i = 0; i < 12; i++) { // turned while it is under way
+    set_bits(session, 3 + i % 2);
+    for (int polls = 0; polls < i && !bd_session_live(session)->done; polls++)
+      wait_some(session);
+    assert_true(!bd_session_live(session)->repair || bd_session_live(session)->current);
+  }
+  wait_done(session);
+  assert_repaired(session, BD_RECOVER_RECONSTRUCT);
+  bd_session_free(session);
+}
+
+static void without_repair_all_samples_are_scored_again(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(2);
+  bd_session_live_repairs(session, calibrate);
+  set_bits(session, 2);
+  set_repair(session, BD_RECOVER_MATCH);
+  wait_done(session);
+  const bd_live_state *live = bd_session_live(session);
+  assert_int_equal(live->figures.samples, SAMPLES - CALIBRATION);
+  bd_session_undo(session);
+  wait_done(session);
+  assert_int_equal(live->repaired, BD_RECOVER_NONE);
+  assert_null(live->repair);
+  assert_int_equal(live->figures.samples, SAMPLES);
+  bd_evaluation alone = evaluate_alone(session);
+  assert_true(bd_mean_value(&live->figures.kl) == bd_mean_value(&alone.kl));
+  bd_session_redo(session);
+  wait_done(session);
+  assert_repaired(session, BD_RECOVER_MATCH);
+  bd_session_free(session);
+}
+
+static void a_repair_that_cannot_be_made_is_said(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(2);
+  bd_session_live_repairs(session, cannot_calibrate);
+  wait_done(session);
+  while (bd_session_notice(session))
+    continue;
+  set_repair(session, BD_RECOVER_RECONSTRUCT);
+  wait_done(session);
+  const bd_live_state *live = bd_session_live(session);
+  assert_true(live->on);
+  assert_int_equal(live->repaired, BD_RECOVER_NONE);
+  assert_int_equal(live->figures.samples, SAMPLES);
+  const char *said = bd_session_notice(session);
+  assert_non_null(said);
+  assert_string_equal(said, "not repaired: no samples to calibrate on");
+  bd_session_free(session);
 }
 
 // With all layers at 8 bits the network answers as before, at 1 bit it does not: on any samples.
@@ -286,6 +450,9 @@ int main(void) {
       cmocka_unit_test(all_work_ends_when_it_is_cancelled),
       cmocka_unit_test(local_errors_follow_the_settings),
       cmocka_unit_test(the_layer_in_hand_is_measured_first),
+      cmocka_unit_test(figures_are_those_of_the_repaired_network),
+      cmocka_unit_test(without_repair_all_samples_are_scored_again),
+      cmocka_unit_test(a_repair_that_cannot_be_made_is_said),
       cmocka_unit_test(leaving_while_it_runs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,25 +7,29 @@
 #include <limits.h>
 #include <unistd.h>
 
-// The sample is shown with its own data, unless other data is named.
-static bd_status open_sample_data(const bd_options *options, const bd_model *model,
-                                  const bd_cancel *cancel, bd_network *network, int64_t **labels,
-                                  bd_error *err) {
-  char data[PATH_MAX], classes[PATH_MAX];
-  BD_TRY(bd_options_sample("fashion_x.npy", data, sizeof data, err));
-  BD_TRY(bd_options_sample("fashion_y.npy", classes, sizeof classes, err));
-  bd_options with = *options;
-  with.data = data;
-  BD_TRY(bd_network_open(&with, model, NULL, cancel, network, err));
-  return bd_data_labels(network->data, classes, labels, err);
+// The options with the data that are shown: the sample has its own, unless other data are named.
+typedef struct shown {
+  bd_options options;
+  char data[PATH_MAX], labels[PATH_MAX];
+} shown;
+
+static bd_status show_data(const bd_options *options, shown *out, bd_error *err) {
+  out->options = *options;
+  if (options->data) return BD_OK;
+  BD_TRY(bd_options_sample("fashion_x.npy", out->data, sizeof out->data, err));
+  BD_TRY(bd_options_sample("fashion_y.npy", out->labels, sizeof out->labels, err));
+  out->options.data = out->data;
+  out->options.labels = out->labels;
+  return BD_OK;
 }
 
 static bd_status open_data(const bd_options *options, const bd_model *model,
                            const bd_cancel *cancel, bd_network *network, int64_t **labels,
                            bd_error *err) {
-  if (!options->data) return open_sample_data(options, model, cancel, network, labels, err);
-  BD_TRY(bd_network_open(options, model, NULL, cancel, network, err));
-  return bd_data_labels(network->data, options->labels, labels, err);
+  shown with;
+  BD_TRY(show_data(options, &with, err));
+  BD_TRY(bd_network_open(&with.options, model, NULL, cancel, network, err));
+  return bd_data_labels(network->data, with.options.labels, labels, err);
 }
 
 static bd_status open_live(void *arg, const bd_model *model, const bd_cancel *cancel,
@@ -42,8 +46,37 @@ static bd_status open_live(void *arg, const bd_model *model, const bd_cancel *ca
   return status;
 }
 
+static bd_status open_calibration(const bd_options *options, const bd_repair_plan *plan,
+                                  bd_network *network, bd_live_calibration *out, bd_error *err) {
+  bd_repair_plan about = {.how = plan->how};
+  BD_TRY(bd_data_labels(network->data, options->labels, &out->labels, err));
+  BD_TRY(bd_network_describe(options, network, &about, err));
+  out->about = about.calibration;
+  out->samples = network->calibration;
+  out->samples_whole = network->calibration_whole;
+  out->scored = network->data;
+  out->whole = network->whole;
+  network->calibration = network->calibration_whole = network->data = network->whole = NULL;
+  return BD_OK;
+}
+
+static bd_status calibrate(void *arg, const bd_model *model, const bd_repair_plan *plan,
+                           const bd_cancel *cancel, bd_live_calibration *out, bd_error *err) {
+  shown with;
+  bd_network network;
+  (void)cancel;
+  *out = (bd_live_calibration){0};
+  BD_TRY(show_data(arg, &with, err));
+  BD_TRY(bd_network_data(&with.options, model, plan, &network, err));
+  bd_status status = open_calibration(&with.options, plan, &network, out, err);
+  bd_network_close(&network);
+  return status;
+}
+
 bd_status bd_options_go_live(const bd_options *options, bd_session *session, bd_error *err) {
-  return bd_session_go_live(session, open_live, (void *)(uintptr_t)options, err);
+  BD_TRY(bd_session_go_live(session, open_live, (void *)(uintptr_t)options, err));
+  bd_session_live_repairs(session, calibrate);
+  return BD_OK;
 }
 
 // Labels without data would be forgotten silently.

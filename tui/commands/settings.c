@@ -147,7 +147,8 @@ static bd_status apply_all(const bd_options *options, const bd_model *model, bd_
     given->dials[i] = (bd_dial){bd_setting_default(), false};
   BD_TRY(apply_config(options, model, given, err));
   if (options->repairs) given->plan.how = options->recover;
-  if (options->calibration && given->plan.how == BD_RECOVER_NONE)
+  bool later = options->command->run == bd_command_explore; // R asks for the repair
+  if (options->calibration && given->plan.how == BD_RECOVER_NONE && !later)
     return bd_fail(err, BD_INVALID, "--calibration: is for --recover match or reconstruct");
   for (int i = 0; i < count; i++) {
     held[i] = given->dials[i].locked;
