@@ -181,6 +181,14 @@ int bd_text_distance(const char *a, const char *b) {
   return row[width];
 }
 
+char *bd_text_spread(char *out, size_t size, int digits, double error) {
+  if (isfinite(error))
+    snprintf(out, size, "± %.*f", digits, error);
+  else
+    snprintf(out, size, "± –");
+  return out;
+}
+
 double bd_text_size(const char *text) {
   static const char units[] = "KMGT";
   char *end;

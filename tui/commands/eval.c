@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/json.h"
+#include "core/base/text.h"
 #include "core/study/local.h"
 #include "tui/commands/progress.h"
 
@@ -72,9 +73,28 @@ static bd_status print_json(const bd_evaluation *e, const layer_errors *errors,
 // --- as text -------------------------------------------------------------------------------------
 
 static void print_percent(const char *name, const bd_mean *real, const bd_mean *quantized) {
+  char one[32], two[32];
   if (real->count == 0) return;
-  printf("%-10s %6.2f ± %.2f %%   %6.2f ± %.2f %%\n", name, 100 * bd_mean_value(real),
-         100 * bd_mean_error(real), 100 * bd_mean_value(quantized), 100 * bd_mean_error(quantized));
+  printf("%-10s %6.2f %s %%   %6.2f %s %%\n", name, 100 * bd_mean_value(real),
+         bd_text_spread(one, sizeof one, 2, 100 * bd_mean_error(real)),
+         100 * bd_mean_value(quantized),
+         bd_text_spread(two, sizeof two, 2, 100 * bd_mean_error(quantized)));
+}
+
+static void print_loss(const bd_mean *real, const bd_mean *quantized) {
+  char one[32], two[32];
+  if (real->count == 0) return;
+  printf("%-10s %8.4f %s   %8.4f %s\n", "loss", bd_mean_value(real),
+         bd_text_spread(one, sizeof one, 4, bd_mean_error(real)), bd_mean_value(quantized),
+         bd_text_spread(two, sizeof two, 4, bd_mean_error(quantized)));
+}
+
+static void print_agreement(const bd_evaluation *e) {
+  char one[32], two[32];
+  if (e->kl.count == 0) return;
+  printf("%-10s %33.2f %s %%\n%-10s %33.5f %s\n", "agreement", 100 * bd_mean_value(&e->agreement),
+         bd_text_spread(one, sizeof one, 2, 100 * bd_mean_error(&e->agreement)), "KL",
+         bd_mean_value(&e->kl), bd_text_spread(two, sizeof two, 5, bd_mean_error(&e->kl)));
 }
 
 static bd_status print_text(const bd_evaluation *e, double seconds, bd_error *err) {
@@ -83,14 +103,8 @@ static bd_status print_text(const bd_evaluation *e, double seconds, bd_error *er
          "float", "quantized");
   print_percent("top-1", &e->real.top1, &e->quantized.top1);
   print_percent("top-5", &e->real.top5, &e->quantized.top5);
-  if (e->real.loss.count > 0)
-    printf("%-10s %8.4f ± %.4f   %8.4f ± %.4f\n", "loss", bd_mean_value(&e->real.loss),
-           bd_mean_error(&e->real.loss), bd_mean_value(&e->quantized.loss),
-           bd_mean_error(&e->quantized.loss));
-  if (e->kl.count > 0)
-    printf("%-10s %33.2f ± %.2f %%\n%-10s %33.5f ± %.5f\n", "agreement",
-           100 * bd_mean_value(&e->agreement), 100 * bd_mean_error(&e->agreement), "KL",
-           bd_mean_value(&e->kl), bd_mean_error(&e->kl));
+  print_loss(&e->real.loss, &e->quantized.loss);
+  print_agreement(e);
   if (isfinite(sqnr))
     printf("%-10s %33.2f dB\n", "SQNR", sqnr);
   else

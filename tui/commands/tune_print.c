@@ -71,11 +71,10 @@ static void print_layer(const bd_tuning *t, const bd_point *point) {
 
 static void print_measured(const bd_proposal *proposal, bool best) {
   const bd_evaluation *e = &proposal->figures;
-  char size[32];
-  printf("%s by %-8s %10s  KL %.5f ± %.5f", best ? "*" : " ",
-         bd_objective_names[proposal->objective],
+  char size[32], spread[32];
+  printf("%s by %-8s %10s  KL %.5f %s", best ? "*" : " ", bd_objective_names[proposal->objective],
          bd_text_bytes(size, sizeof size, proposal->totals.bytes), bd_mean_value(&e->kl),
-         bd_mean_error(&e->kl));
+         bd_text_spread(spread, sizeof spread, 5, bd_mean_error(&e->kl)));
   if (e->real.top1.count > 0)
     printf("  top-1 %.2f → %.2f %%", 100 * bd_mean_value(&e->real.top1),
            100 * bd_mean_value(&e->quantized.top1));
