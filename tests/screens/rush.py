@@ -13,8 +13,9 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from explorer import Place  # noqa: E402
 
-KEYS = list("++--[]{}mi") * 3 + list("jkjkGguuuL t123456789><oz0nN") + ["\x12", "\t", "\x1b[Z", "\x1b[6~", "\x1b"]
+KEYS = list("++--[]{}mi") * 3 + list("jkjkGguuuL t123456789><oz0nNSvPxs") + ["\x12", "\t", "\x1b[Z", "\x1b[6~", "\x1b"]
 LINES = (":method kmeans\r", ":method linear-mse\r", ":init random\r", ":grid affine\r", ":zero mask\r", "/pw\r", "f\r",
+         "a4\r", "a\x1b", "e\x1b", ":sensitivity\r", ":frontier\r", ":graph\r", ":channels\r", ":compare\r",
          ":bits 3\r", ":prune 50%\r", ":set seed 9\r", "\r\x1b", "?\x1b", "y", "w", ":load\r", "fdw\r")
 
 
