@@ -385,7 +385,9 @@ static void take_calibration(bd_session *session) {
   bd_repair_plan *plan = &session->repair;
   if (plan->how == BD_RECOVER_NONE || plan->calibration.file || !live->calibration.file) return;
   bd_repair_plan named = {plan->how, live->calibration};
+  bool saved = bd_repair_plan_equal(plan, &session->saved_repair);
   bd_repair_plan_put(plan, &named);
+  if (saved) bd_repair_plan_put(&session->saved_repair, &named);
 }
 
 static void take_repair(bd_session *session) {

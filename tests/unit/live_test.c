@@ -214,6 +214,13 @@ static void without_repair_all_samples_are_scored_again(void **unused) {
   (void)unused;
   bd_session *session = open_session(2);
   bd_session_live_repairs(session, calibrate);
+  bd_repair_plan plan = {.how = BD_RECOVER_MATCH};
+  assert_int_equal(bd_session_start_repair(session, &plan, NULL), BD_OK);
+  bd_session_undo(session); // nothing: the plan was there at the start
+  wait_done(session);
+  assert_false(bd_session_dirty(session)); // naming the samples is no edit
+  plan.how = BD_RECOVER_NONE;
+  assert_true(bd_session_set_repair(session, &plan, "none"));
   set_bits(session, 2);
   set_repair(session, BD_RECOVER_MATCH);
   wait_done(session);
