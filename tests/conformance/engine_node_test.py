@@ -131,5 +131,13 @@ def test_every_refusal_is_listed():
     assert not strange, "\n" + "\n".join(strange)
 
 
+def test_the_list_has_nothing_else():
+    refused_texts = [text for _, verdict, text in all_results() if verdict == "refused"]
+    print(f"# {len(refused_texts)} refused")
+    said = "\n".join(refused_texts)
+    assert [n for n in OPERATORS if not re.search(rf"\b{re.escape(n)} \(", said)] == []
+    assert [pattern for pattern, _ in OTHERS if not re.search(pattern, said)] == []
+
+
 if __name__ == "__main__":
     main(__name__)
