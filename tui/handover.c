@@ -3,6 +3,7 @@
 #include "core/base/text.h"
 #include "core/export/background.h"
 #include "core/export/losses.h"
+#include "core/session/live.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,11 +39,27 @@ static bd_status writable(const bd_ui *ui, bd_error *err) {
   return bd_fail(err, BD_INVALID, "the export before is still being written: try again");
 }
 
+// The repair that the session's plan asks for; *out NULL: it asks for none.
+static bd_status repair_of(const bd_session *session, const bd_repair **out, bd_error *err) {
+  const bd_live_state *live = bd_session_live(session);
+  *out = NULL;
+  if (bd_session_repair(session)->how == BD_RECOVER_NONE) return BD_OK;
+  if (!live->on)
+    return bd_fail(err, BD_INVALID,
+                   "the repair needs data: open with --data, or `:recover none` first");
+  if (!live->repair || !live->current)
+    return bd_fail(err, BD_INVALID, "the repair of these settings is not ready yet: in a moment");
+  *out = live->repair;
+  return BD_OK;
+}
+
 // An exporter for the settings as they are.
 static bd_status start(bd_ui *ui, bd_error *err) {
   bd_session *session = ui->desk.session;
   int count = bd_session_count(session);
+  const bd_repair *repair;
   BD_TRY(writable(ui, err));
+  BD_TRY(repair_of(session, &repair, err));
   if (!ui->handover) ui->handover = calloc(1, sizeof *ui->handover);
   bd_setting *settings = calloc((size_t)count + 1, sizeof *settings);
   if (!ui->handover || !settings) {
@@ -52,7 +69,7 @@ static bd_status start(bd_ui *ui, bd_error *err) {
   for (int i = 0; i < count; i++)
     settings[i] = bd_session_layer(session, i)->dial.setting;
   bd_exporter_free(ui->handover->exporter);
-  bd_status status = bd_exporter_new(bd_session_model(session), settings, 0, wake, session,
+  bd_status status = bd_exporter_new(bd_session_model(session), settings, repair, 0, wake, session,
                                      &ui->handover->exporter, err);
   free(settings);
   return status;

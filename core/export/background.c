@@ -1,5 +1,7 @@
 #include "core/export/background.h"
 
+#include "core/study/recover.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +9,7 @@
 struct bd_exporter {
   const bd_model *model;
   bd_setting *settings;
+  bd_repair *repair; // NULL: none
   int threads;
   void (*wake)(void *arg);
   void *arg;
@@ -39,7 +42,7 @@ static bd_status quantize(bd_exporter *exporter, bd_error *err) {
                                   &exporter->cancel, NULL, NULL, &studies, err);
   bd_pool_free(pool);
   BD_TRY(status);
-  status = bd_tuned_of(exporter->model, studies, NULL, &exporter->tuned, err);
+  status = bd_tuned_of(exporter->model, studies, exporter->repair, &exporter->tuned, err);
   bd_study_free(studies, bd_model_layer_count(exporter->model));
   exporter->ready = status == BD_OK;
   return status;
@@ -97,13 +100,16 @@ static void *work(void *arg) {
   return NULL;
 }
 
-bd_status bd_exporter_new(const bd_model *model, const bd_setting *settings, int threads,
-                          void (*wake)(void *arg), void *arg, bd_exporter **out, bd_error *err) {
+bd_status bd_exporter_new(const bd_model *model, const bd_setting *settings,
+                          const bd_repair *repair, int threads, void (*wake)(void *arg), void *arg,
+                          bd_exporter **out, bd_error *err) {
   size_t count = (size_t)bd_model_layer_count(model);
   bd_exporter *exporter = calloc(1, sizeof *exporter);
   *out = NULL;
   if (exporter) exporter->settings = malloc((count + 1) * sizeof *settings);
-  if (!exporter || !exporter->settings) {
+  bool shared = exporter && (!repair || bd_repair_share(repair, &exporter->repair, err) == BD_OK);
+  if (!exporter || !exporter->settings || !shared) {
+    if (exporter) free(exporter->settings);
     free(exporter);
     return bd_fail_memory(err, "an export");
   }
@@ -120,6 +126,7 @@ bd_status bd_exporter_new(const bd_model *model, const bd_setting *settings, int
   }
   pthread_cond_destroy(&exporter->asked);
   pthread_mutex_destroy(&exporter->lock);
+  bd_repair_free(exporter->repair);
   free(exporter->settings);
   free(exporter);
   return bd_fail(err, BD_FAILED, "no thread for an export: try again when less is running");
@@ -136,6 +143,7 @@ void bd_exporter_free(bd_exporter *exporter) {
   pthread_cond_destroy(&exporter->asked);
   pthread_mutex_destroy(&exporter->lock);
   bd_tuned_free(&exporter->tuned);
+  bd_repair_free(exporter->repair);
   free(exporter->settings);
   free(exporter);
 }

@@ -29,10 +29,12 @@ typedef struct bd_news {
   bd_report report; // of what was written
 } bd_news;
 
-// settings: one a layer, copied. The model must live as long. wake is called from the thread when
+// settings: one a layer, copied. repair: of these settings, shared; NULL: none. The model must live
+// as long. wake is called from the thread when
 // there are news. *out is released with bd_exporter_free.
-bd_status bd_exporter_new(const bd_model *model, const bd_setting *settings, int threads,
-                          void (*wake)(void *arg), void *arg, bd_exporter **out, bd_error *err);
+bd_status bd_exporter_new(const bd_model *model, const bd_setting *settings,
+                          const bd_repair *repair, int threads, void (*wake)(void *arg), void *arg,
+                          bd_exporter **out, bd_error *err);
 // Cancels what can be, waits for the rest. NULL is allowed.
 void bd_exporter_free(bd_exporter *exporter);
 

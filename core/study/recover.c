@@ -43,6 +43,24 @@ bd_status bd_repair_set(bd_swap *swap, const bd_model *model, int layer,
   return status == BD_OK ? bd_swap_shift(swap, layer, coded->shift, err) : status;
 }
 
+bd_status bd_repair_share(const bd_repair *repair, bd_repair **out, bd_error *err) {
+  bd_repair *shared = *out = malloc(sizeof *shared);
+  if (!shared) return bd_fail_memory(err, "the repair");
+  *shared = *repair;
+  shared->layers = calloc((size_t)repair->count + 1, sizeof *shared->layers);
+  if (!shared->layers) {
+    free(shared);
+    *out = NULL;
+    return bd_fail_memory(err, "the repair");
+  }
+  for (int i = 0; i < repair->count; i++) {
+    shared->layers[i] = repair->layers[i];
+    shared->layers[i].coded = bd_coded_share(repair->layers[i].coded);
+    shared->layers[i].why = NULL;
+  }
+  return BD_OK;
+}
+
 void bd_repair_free(bd_repair *repair) {
   if (!repair) return;
   for (int i = 0; repair->layers && i < repair->count; i++) {

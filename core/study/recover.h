@@ -53,6 +53,8 @@ bd_status bd_recover(const bd_model *model, const bd_layer_study *studies,
                      const bd_cancel *cancel, bd_progress progress, void *arg, bd_repair **out,
                      bd_error *err);
 void bd_repair_free(bd_repair *repair);
+// One more owner of its codings, from any thread; reasons stay behind. BD_FAILED: memory.
+bd_status bd_repair_share(const bd_repair *repair, bd_repair **out, bd_error *err);
 
 // What came of it, on one line: on how many samples, what it did, which layers are as they were and
 // why. unscored: these samples are not scored. The caller frees; NULL without memory.

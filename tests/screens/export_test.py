@@ -45,6 +45,17 @@ def test_the_page_shows_what_is_lost_before_it_writes():
         assert open(os.path.join(d, "m.qdq.onnx"), "rb").read() == wanted(d, "qdq", "--layer", "stem.weight:bits=5")
 
 
+def test_a_repaired_network_is_exported_repaired():
+    data = os.path.join(os.path.dirname(SAMPLE), "fashion_x.npy")
+    options = ("--data", data, "--limit", "80")
+    with folder() as d:
+        text = screen(d, ":bits 3", ":recover match", ":wait", "e", ":wait", "<enter>", ":wait", options=options)
+        assert "read back" in text, text
+        repaired = wanted(d, "fake", *options, "--recover", "match", "--layer", "stem.weight:bits=3")
+        assert open(os.path.join(d, "m.fake.onnx"), "rb").read() == repaired
+        assert repaired != wanted(d, "fake", "--layer", "stem.weight:bits=3")
+
+
 def test_versions_and_paths_of_its_own():
     with folder() as d:
         keys = ["e", "<right>", "<right>", "<down>", "<right>", "<down>", "<c-u>", *"int4.onnx", "<enter>", ":wait"]
