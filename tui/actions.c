@@ -174,6 +174,13 @@ static bd_status recover(bd_ui *ui, const char *argument, bd_error *err) {
   return BD_OK;
 }
 
+static bd_status jobs(bd_ui *ui, const char *argument, bd_error *err) {
+  (void)argument;
+  (void)err;
+  bd_ui_focus_named(ui, "jobs");
+  return BD_OK;
+}
+
 static bd_status undo(bd_ui *ui, const char *argument, bd_error *err) {
   (void)argument;
   (void)err;
@@ -449,6 +456,7 @@ static bd_status (*const actions[BD_DO_COUNT])(bd_ui *ui, const char *argument, 
     [BD_DO_COMPARE] = compare,
     [BD_DO_PIN] = pin,
     [BD_DO_RECOVER] = recover,
+    [BD_DO_JOBS] = jobs,
     [BD_DO_UNDO] = undo,
     [BD_DO_REDO] = redo,
     [BD_DO_MARK] = mark,

@@ -27,15 +27,16 @@ bool bd_handover_busy(const bd_ui *ui) {
   return ui->handover && ui->handover->exporter && ui->handover->news.busy;
 }
 
-static bool is_writing(const bd_ui *ui) {
-  return bd_handover_busy(ui) && *ui->handover->news.order.path;
+const char *bd_handover_writes(const bd_ui *ui) {
+  const char *path = bd_handover_busy(ui) ? ui->handover->news.order.path : "";
+  return *path ? path : NULL;
 }
 
 static bd_status writable(const bd_ui *ui, bd_error *err) {
   if (ui->desk.read_only)
     return bd_fail(err, BD_INVALID,
                    "nothing is written: the explorer was started with --read-only");
-  if (!is_writing(ui)) return BD_OK;
+  if (!bd_handover_writes(ui)) return BD_OK;
   return bd_fail(err, BD_INVALID, "the export before is still being written: try again");
 }
 

@@ -14,6 +14,8 @@ bd_status bd_handover_target(bd_ui *ui, const char *argument, bd_error *err);
 
 // Takes in what the background finished; true where something new is to be drawn.
 bool bd_handover_poll(bd_ui *ui);
+// The path that is being written to; NULL: none.
+const char *bd_handover_writes(const bd_ui *ui);
 // Is something under way?
 bool bd_handover_busy(const bd_ui *ui);
 void bd_handover_free(bd_handover *handover);

@@ -43,6 +43,7 @@
   X(PRUNE_LESS, "prune-down-fine", "{", NULL, NULL, "prune 1 % fewer of the weights")              \
   X(PRUNE_MORE, "prune-up-fine", "}", NULL, NULL, "prune 1 % more of the weights")                 \
   X(PIN, "pin", "P", NULL, "NAME", "pin the configuration as it is, or unpin it")                  \
+  X(JOBS, "jobs", "J", NULL, NULL, "what runs in the background, and what was finished")           \
   X(LOCK, "lock", "L", NULL, NULL, "hold against bit allocation, or release")                      \
   X(FIND_NEXT, "find-next", "n", NULL, NULL, "the next layer that was searched for")               \
   X(FIND_PREVIOUS, "find-previous", "N", NULL, NULL, "the one before")                             \

@@ -306,6 +306,7 @@ bool bd_ui_draw(bd_ui *ui, int columns, int rows) {
   bd_layout_wish wish = {ui->panels, ui->detail, bd_session_count(ui->desk.session) + 1, ui->below};
   ui->layout = bd_layout_make(columns, rows, wish);
   want(ui);
+  ui->desk.exporting = bd_handover_writes(ui);
   if (!ui->layout.fits) {
     draw_too_small(ui, screen);
     return true;

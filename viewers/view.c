@@ -8,6 +8,7 @@
 #include "viewers/frontier.h"
 #include "viewers/graph.h"
 #include "viewers/histogram.h"
+#include "viewers/jobs.h"
 #include "viewers/layers.h"
 #include "viewers/sensitivity.h"
 
@@ -16,7 +17,7 @@
 static const bd_view_class *const views[] = {
     &bd_layers_view,   &bd_histogram_view, &bd_error_view,       &bd_convergence_view,
     &bd_codebook_view, &bd_channels_view,  &bd_sensitivity_view, &bd_graph_view,
-    &bd_frontier_view, &bd_compare_view};
+    &bd_frontier_view, &bd_compare_view,   &bd_jobs_view};
 enum { VIEWS = sizeof views / sizeof *views };
 
 const bd_view_class *bd_view_at(int index) {

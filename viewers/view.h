@@ -22,6 +22,7 @@ typedef struct bd_desk {
   bool to_table;           // a view asks: the keys go to the layer table
   const bd_format *target; // the network is for it: what it cannot hold is marked; NULL none
   int target_version;
+  const char *exporting; // the path that an export is being written to; NULL: none
   uint64_t compare; // the configuration (session/seen.h) that was chosen to compare with; 0: none
 } bd_desk;
 

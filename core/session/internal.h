@@ -8,6 +8,7 @@
 #include "core/session/seen.h"
 #include "core/session/sensing.h"
 #include "core/session/session.h"
+#include "core/session/tasks.h"
 #include "core/session/undo.h"
 
 #include <cjson/cJSON.h>
@@ -36,8 +37,11 @@ typedef struct bd_delivery {
   bd_result *result; // BD_STAGE_QUICK, BD_STAGE_PROOF (NULL: only the proof was missing)
   bd_certificate certificate;
   double curve[BD_BITS_MAX + 1], curve_prune, curve_bytes[BD_BITS_MAX + 1];
-  int part;     // BD_STAGE_INSIGHT
-  double bound; // BD_STAGE_BOUND
+  struct bd_delivery *beside; // another job in flight
+  double began, took;         // s
+  atomic_int thread;          // that it runs on; 0: not yet
+  int part;                   // BD_STAGE_INSIGHT
+  double bound;               // BD_STAGE_BOUND
   double values[BD_SPREAD_SEEDS];
   bd_channels *channels; // BD_STAGE_INSIGHT of the channels
 } bd_delivery;
@@ -105,6 +109,9 @@ struct bd_session {
   int in_hand, first, last;   // what the user looks at
   int next[BD_STAGE_INSIGHT]; // no layer below it wants that stage
   int in_flight;
+  bd_delivery *flying; // of the jobs in flight
+  bd_task_line finished[BD_TASKS_DONE];
+  int finished_count; // in all; the newest overwrites the oldest
   bool short_of_memory;
   bool hurry; // a dial was turned: running proofs and curves give way
 
@@ -150,6 +157,10 @@ void bd_live_source(const bd_live *live, bd_live_open *open, void **arg);
 void bd_seen_changed(bd_session *session);
 // Records the configuration once it is settled, and its accuracy.
 bool bd_seen_poll(bd_session *session);
+// A job was handed to the pool; it came back.
+void bd_tasks_begin(bd_session *session, bd_delivery *delivery);
+void bd_tasks_end(bd_session *session, const bd_delivery *delivery);
+
 // The next layer of a configuration that is to be computed, if any; taking its result in.
 bool bd_seen_pick(bd_session *session, int *layer, uint64_t *id, bd_setting *setting);
 bool bd_seen_take(bd_session *session, const bd_delivery *delivery);

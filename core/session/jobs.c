@@ -3,6 +3,7 @@
 // queues up in front of the next turn of a dial.
 #include "core/session/internal.h"
 
+#include "core/base/clock.h"
 #include "core/base/memory.h"
 #include "core/base/text.h"
 
@@ -80,6 +81,8 @@ static void free_order(order *o) {
 static void run(void *arg, const bd_cancel *cancel) {
   order *o = arg;
   bd_delivery *out = o->delivery;
+  double began = bd_seconds();
+  atomic_store(&out->thread, (int)gettid());
   if (out->stage == BD_STAGE_INDEX)
     out->status = bd_study_index(o->model, out->layer, cancel, &out->index, &out->error);
   else if (out->stage == BD_STAGE_CURVE)
@@ -93,6 +96,7 @@ static void run(void *arg, const bd_cancel *cancel) {
     prove(o, out, cancel);
   else
     quantize(o, out, cancel);
+  out->took = bd_seconds() - began;
   deliver(o->session, out);
   free_order(o);
 }
@@ -209,6 +213,7 @@ static bool submit(bd_session *session, int layer, bd_stage stage, int part, uin
   *o = (order){session, session->model, slot->index, setting, pair, NULL, delivery};
   if (stage == BD_STAGE_PROOF) o->approach = bd_approach_copy(slot->result->approach);
   session->in_flight++;
+  bd_tasks_begin(session, delivery);
   *ticket = bd_pool_submit(session->pool, (bd_task){run, drop, o, 0});
   return true;
 }
@@ -380,6 +385,7 @@ bool bd_jobs_take(bd_session *session, bd_delivery *delivery) {
     return news;
   }
   session->in_flight--;
+  bd_tasks_end(session, delivery);
   if (delivery->stage == BD_STAGE_INSIGHT || delivery->stage == BD_STAGE_SEEN) {
     bool insight = delivery->stage == BD_STAGE_INSIGHT;
     bool news = insight ? bd_insight_take(session, delivery) : bd_seen_take(session, delivery);
