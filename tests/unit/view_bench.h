@@ -76,7 +76,7 @@ static int command_id(int panel, const char *name) {
   return -1;
 }
 
-static void run(bench *b, int panel, const char *name) {
+static inline void run(bench *b, int panel, const char *name) {
   bd_view_at(panel)->command(b->views[panel], &b->desk, command_id(panel, name));
 }
 

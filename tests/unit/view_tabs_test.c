@@ -22,6 +22,9 @@ enum {
   CHANNELS,
   SENSITIVITY,
   GRAPH,
+  FRONTIER,
+  COMPARE,
+  JOBS,
   PANELS,
   SIZE = 512
 };
