@@ -98,7 +98,7 @@ static void note_optimum(const bd_survivors *survivors, const bd_optimum *optimu
 
 // Where the levels stand already, a proof has nothing to do over again.
 static void keep_approach(const bd_work *work, const bd_optimum *optimum) {
-  if (work->effort == BD_PROVED || optimum->proved || work->setting->init == BD_OPTIMAL) return;
+  if (work->effort != BD_QUICK || optimum->proved || work->setting->init == BD_OPTIMAL) return;
   work->result->approach = bd_approach_copy(optimum);
 }
 
@@ -115,6 +115,7 @@ typedef struct bd_search {
 static void look_for_optimum(void *arg) {
   bd_search *all = arg;
   const bd_work *work = all->work;
+  if (work->effort == BD_LEVELS) return;
   all->status[0] = (work->effort == BD_PROVED ? bd_optimum_prove : bd_optimum_bound)(
       &work->survivors, work->cancel, &all->optimum, &all->error[0]);
 }

@@ -84,12 +84,13 @@ typedef struct bd_result {
 
 // Quick: levels and error at once, with a lower bound (cluster_bound) that is cheap. Proved: goes
 // on until the optimum is proved (or exact ties forbid it). With init `pso` both give the same
-// levels.
-typedef enum bd_effort { BD_QUICK, BD_PROVED } bd_effort;
+// levels. Levels: those and the error alone, without a bound, where nobody asks how far it is from
+// the optimum; the ratio is then NaN.
+typedef enum bd_effort { BD_LEVELS, BD_QUICK, BD_PROVED } bd_effort;
 
 // The least effort that ends with the final levels: `optimal` has them only with the proof.
 static inline bd_effort bd_effort_for(const bd_setting *setting) {
-  return setting->init == BD_OPTIMAL ? BD_PROVED : BD_QUICK;
+  return setting->init == BD_OPTIMAL ? BD_PROVED : BD_LEVELS;
 }
 
 // A granularity below the tensor prunes over the whole tensor all the same; then each part has
