@@ -2,6 +2,7 @@
 
 #include "core/base/widest.h"
 #include "core/engine/activation.h"
+#include "core/engine/blocks.h"
 
 #include <dlfcn.h>
 #include <oneapi/dnnl/dnnl.h>
@@ -369,75 +370,31 @@ size_t bd_dnnl_conv_scratch(const bd_dnnl_conv *conv) {
 }
 
 #if DNNL_VERSION_MAJOR >= 3
+static bool look_at_blocks(md_view md, bd_blocks *out) {
+  const dnnl_dims_t *strides, *sizes, *axes;
+  if (lib.dnnl_memory_desc_query(md, dnnl_query_strides, &strides) != dnnl_success ||
+      lib.dnnl_memory_desc_query(md, dnnl_query_inner_nblks_s32, &out->count) != dnnl_success ||
+      lib.dnnl_memory_desc_query(md, dnnl_query_inner_blks, &sizes) != dnnl_success ||
+      lib.dnnl_memory_desc_query(md, dnnl_query_inner_idxs, &axes) != dnnl_success)
+    return false;
+  out->strides = *strides;
+  out->sizes = *sizes;
+  out->axes = *axes;
+  return true;
+}
+
 // The reorder of oneDNN 3.7 puts weights wrongly where channels do not fill its blocks (a program
-// of ten lines shows it): they are put into their places here, axis by axis.
-typedef struct packing {
+// of ten lines shows it): they are put into their places here.
+static bool reorder(md_view from, md_view to, const float *values, float *packed) {
   int rank;
   const dnnl_dims_t *dims;
-  int64_t *from[DNNL_MAX_NDIMS], *to[DNNL_MAX_NDIMS]; // by axis: what each index adds to the place
-} packing;
-
-typedef struct blocks {
-  int count;
-  const dnnl_dims_t *strides, *sizes, *axes;
-} blocks;
-
-static bool look_at_blocks(md_view md, blocks *out) {
-  return lib.dnnl_memory_desc_query(md, dnnl_query_strides, &out->strides) == dnnl_success &&
-         lib.dnnl_memory_desc_query(md, dnnl_query_inner_nblks_s32, &out->count) == dnnl_success &&
-         lib.dnnl_memory_desc_query(md, dnnl_query_inner_blks, &out->sizes) == dnnl_success &&
-         lib.dnnl_memory_desc_query(md, dnnl_query_inner_idxs, &out->axes) == dnnl_success;
-}
-
-// What each index of an axis adds; NULL without memory.
-static int64_t *places(const blocks *b, int axis, int64_t count) {
-  int64_t *at = calloc((size_t)count + 1, sizeof *at);
-  for (int64_t i = 0; at && i < count; i++) {
-    int64_t left = i, step = 1;
-    for (int k = b->count - 1; k >= 0; k--) {
-      if ((*b->axes)[k] == axis) {
-        at[i] += left % (*b->sizes)[k] * step;
-        left /= (*b->sizes)[k];
-      }
-      step *= (*b->sizes)[k];
-    }
-    at[i] += left * (*b->strides)[axis];
-  }
-  return at;
-}
-
-static void copy_axis(const packing *p, int axis, const float *from, float *to) {
-  bool inner = axis == p->rank - 1;
-  for (int64_t i = 0; i < (*p->dims)[axis]; i++) {
-    const float *source = from + p->from[axis][i];
-    float *target = to + p->to[axis][i];
-    if (inner)
-      *target = *source;
-    else
-      copy_axis(p, axis + 1, source, target);
-  }
-}
-
-static bool reorder(md_view from, md_view to, const float *values, float *packed) {
-  packing p = {0};
-  blocks source, target;
-  bool fine = look_at_blocks(from, &source) && look_at_blocks(to, &target) &&
-              lib.dnnl_memory_desc_query(from, dnnl_query_ndims_s32, &p.rank) == dnnl_success &&
-              lib.dnnl_memory_desc_query(from, dnnl_query_dims, &p.dims) == dnnl_success;
-  for (int axis = 0; axis < p.rank && fine; axis++) {
-    p.from[axis] = places(&source, axis, (*p.dims)[axis]);
-    p.to[axis] = places(&target, axis, (*p.dims)[axis]);
-    fine = p.from[axis] && p.to[axis];
-  }
-  if (fine) {
-    memset(packed, 0, lib.dnnl_memory_desc_get_size(to));
-    copy_axis(&p, 0, values, packed);
-  }
-  for (int axis = 0; axis < p.rank; axis++) {
-    free(p.from[axis]);
-    free(p.to[axis]);
-  }
-  return fine;
+  bd_blocks source, target;
+  if (!look_at_blocks(from, &source) || !look_at_blocks(to, &target) ||
+      lib.dnnl_memory_desc_query(from, dnnl_query_ndims_s32, &rank) != dnnl_success ||
+      lib.dnnl_memory_desc_query(from, dnnl_query_dims, &dims) != dnnl_success)
+    return false;
+  memset(packed, 0, lib.dnnl_memory_desc_get_size(to));
+  return bd_blocks_copy(rank, *dims, &source, values, &target, packed);
 }
 #else
 static bool reorder(md_view from, md_view to, const float *values, float *packed) {

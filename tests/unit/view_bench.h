@@ -11,7 +11,20 @@
 
 #include <cmocka.h>
 
-enum { TABLE, HISTOGRAM, ERROR, CONVERGENCE, CODEBOOK, CHANNELS, SENSITIVITY, GRAPH, FRONTIER, COMPARE, JOBS, PANELS };
+enum {
+  TABLE,
+  HISTOGRAM,
+  ERROR,
+  CONVERGENCE,
+  CODEBOOK,
+  CHANNELS,
+  SENSITIVITY,
+  GRAPH,
+  FRONTIER,
+  COMPARE,
+  JOBS,
+  PANELS
+};
 
 typedef struct bench {
   bd_desk desk;
