@@ -5,7 +5,7 @@
 typedef struct packing {
   int rank;
   const int64_t *dims;
-  int64_t *from[BD_BLOCKS_RANK], *to[BD_BLOCKS_RANK]; // what each index of an axis adds to the place
+  int64_t *from[BD_BLOCKS_RANK], *to[BD_BLOCKS_RANK]; // by axis: what each index adds to the place
 } packing;
 
 // What each index of an axis adds; NULL without memory.
