@@ -207,14 +207,21 @@ def test_bad_graphs_are_named():
 
 
 def test_bad_data_is_found_before_the_time_is_spent():
+    """Quantizing warns of a layer that is NaN: what comes before it does not."""
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("MatMul", ["h", "v"], ["y"])]
+    weights = [helper.make_tensor(name, TensorProto.FLOAT, [4, 4], values.ravel())
+               for name, values in (("w", np.eye(4)), ("v", np.full((4, 4), np.nan)))]
     with folder() as d:
-        bad = os.path.join(d, "bad.npy")
-        np.save(bad, np.zeros((2, 1, 28, 27), np.float32))
-        for command, more in (("eval", ()), ("run", ("-o", os.path.join(d, "o.npz")))):  # the layer is looked up later
-            refused(2, command, SAMPLE, "--data", bad, "--layer", "none:bits=3", *more, says=("bad.npy", "28,27"))
-        np.save(bad, np.full(1000, 12))
-        refused(2, "eval", SAMPLE, "--data", X, "--labels", bad[:-7] + "none.npy", "--layer", "none:bits=3",
-                says="none.npy")
+        path, good, bad = (os.path.join(d, n) for n in ("m.onnx", "x.npy", "bad.npy"))
+        onnx.save(model_of(nodes, [value("x", [1, 4])], [value("y", [1, 4])], weights), path)
+        np.save(good, np.ones((2, 4), np.float32))
+        np.save(bad, np.ones((2, 5), np.float32))
+        for command, more in (("eval", ()), ("run", ("-o", os.path.join(d, "o.npz"), "--bits", "3"))):
+            assert "NaN" in run(command, path, "--data", good, *more)[2]
+            err = refused(2, command, path, "--data", bad, *more, says=("bad.npy", "2,5"))
+            assert "NaN" not in err, err
+        err = refused(2, "eval", path, "--data", good, "--labels", bad[:-7] + "none.npy", says="none.npy")
+        assert "NaN" not in err, err
 
 
 def test_what_is_not_a_number_is_traced():
