@@ -173,9 +173,9 @@ static void draw_totals(const bd_desk *desk, const bd_seen *other, bd_area area)
                  .sqnr_db = totals.sqnr_db,
                  .kl = NAN,
                  .top1 = NAN};
-  if (now >= 0) own = bd_spot_of(bd_session_seen(desk->session, now));
+  if (now >= 0) own = bd_spot_of(desk->session, bd_session_seen(desk->session, now));
   draw_total(&own, "@ as it is", now >= 0 ? "" : "~", area, 0);
-  bd_spot spot = bd_spot_of(other);
+  bd_spot spot = bd_spot_of(desk->session, other);
   draw_total(&spot, label_of(other, bd_canvas_ascii(area.canvas), label, sizeof label), "", area,
              1);
 }

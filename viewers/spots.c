@@ -5,17 +5,28 @@
 #include <math.h>
 #include <stdlib.h>
 
-bd_spot bd_spot_of(const bd_seen *seen) {
+static bool is_now(const bd_session *session, const bd_seen *seen) {
+  int now = bd_session_seen_now(session);
+  return now >= 0 && bd_session_seen(session, now) == seen;
+}
+
+// What was measured is of the network without a repair.
+static bool is_measured(const bd_session *session, const bd_spot *spot, const bd_seen *seen) {
+  return seen->measured && !(spot->now && bd_session_repair(session)->how != BD_RECOVER_NONE);
+}
+
+bd_spot bd_spot_of(const bd_session *session, const bd_seen *seen) {
   const bd_evaluation *e = &seen->figures;
   bd_spot spot = {.bytes = NAN, .bits_per_weight = NAN, .sqnr_db = NAN, .kl = NAN, .top1 = NAN};
   spot.id = seen->id;
   spot.pin = seen->pin;
+  spot.now = is_now(session, seen);
   if (!seen->totals.missing) {
     spot.bytes = seen->totals.bytes;
     spot.bits_per_weight = seen->totals.bits_per_weight;
     spot.sqnr_db = seen->totals.sqnr_db;
   }
-  if (seen->measured) {
+  if (is_measured(session, &spot, seen)) {
     spot.kl = bd_mean_value(&e->kl);
     spot.top1 = bd_mean_value(e->quantized.top1.count > 0 ? &e->quantized.top1 : &e->agreement);
   }
@@ -113,8 +124,7 @@ void bd_spots_gather(const bd_session *session, bd_measure measure, bd_spots *ou
   *left_out = 0;
   if (!out->list) return;
   for (int i = 0; i < seen; i++) {
-    bd_spot spot = bd_spot_of(bd_session_seen(session, i));
-    spot.now = i == bd_session_seen_now(session);
+    bd_spot spot = bd_spot_of(session, bd_session_seen(session, i));
     *left_out += !is_known(&spot, measure);
     add(out, &spot, measure);
   }

@@ -32,7 +32,8 @@ void bd_spots_gather(const bd_session *session, bd_measure measure, bd_spots *ou
 double bd_spot_value(const bd_spot *spot, bd_measure measure);
 // '@' where the session is, a pin's letter, '*' on the line, '.' beaten; a reference's bits.
 char bd_spot_sign(const bd_spot *spot);
-// The spot of a configuration.
-bd_spot bd_spot_of(const bd_seen *seen);
+// The spot of a configuration. Where the session is and repairs, KL and top-1 are not known: those
+// that were recorded are of the network as it was before the repair.
+bd_spot bd_spot_of(const bd_session *session, const bd_seen *seen);
 
 #endif

@@ -158,6 +158,50 @@ static void without_data_kl_says_so(void **state) {
   bench_close(&b);
 }
 
+static bd_status open_live(void *arg, const bd_model *model, const bd_cancel *cancel,
+                           bd_live_parts *out, bd_error *err) {
+  const bd_transform none = bd_transform_none();
+  (void)cancel;
+  BD_TRY(bd_data_open(model, "samples/fashion_x.npy", &none, 8, &out->data, err));
+  if (arg) BD_TRY(bd_data_labels(out->data, arg, &out->labels, err));
+  return bd_engine_compile(model, bd_data_inputs(out->data), NULL, &out->engine, err);
+}
+
+// labels NULL: none.
+static bench on_data(char *labels) {
+  bd_error err;
+  bench b = bench_open(open_model("samples/fashion.onnx"), true);
+  if (bd_session_go_live(b.desk.session, open_live, labels, &err) != BD_OK)
+    fail_msg("%s", err.text);
+  turn(&b, 0, "bits=3");
+  return b;
+}
+
+static bd_spot spot_now(const bench *b) {
+  return bd_spot_of(b->desk.session,
+                    bd_session_seen(b->desk.session, bd_session_seen_now(b->desk.session)));
+}
+
+static void figures_before_a_repair_are_not_those_after(void **state) {
+  (void)state;
+  bench b = on_data(NULL);
+  bd_spot before = spot_now(&b);
+  assert_true(before.now && before.kl > 0 && before.top1 > 0);
+  bd_repair_plan plan = {.how = BD_RECOVER_MATCH};
+  assert_true(bd_session_set_repair(b.desk.session, &plan, "test"));
+  settle(b.desk.session);
+  bd_spot after = spot_now(&b);
+  assert_true(after.now && isnan(after.kl) && isnan(after.top1));
+  assert_true(after.bytes == before.bytes);
+  turn(&b, 0, "bits=4");
+  assert_true(isnan(spot_now(&b).kl));
+  bd_session_undo(b.desk.session);
+  bd_session_undo(b.desk.session);
+  settle(b.desk.session);
+  assert_true(spot_now(&b).kl == before.kl);
+  bench_close(&b);
+}
+
 static void any_size_is_drawn(void **state) {
   (void)state;
   bench b = two_layers(true);
@@ -173,9 +217,13 @@ static void any_size_is_drawn(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_configuration_is_a_point), cmocka_unit_test(references_are_equal_bits),
-      cmocka_unit_test(enter_takes_the_point_in_hand),  cmocka_unit_test(pins_have_letters),
-      cmocka_unit_test(without_data_kl_says_so),        cmocka_unit_test(any_size_is_drawn),
+      cmocka_unit_test(every_configuration_is_a_point),
+      cmocka_unit_test(references_are_equal_bits),
+      cmocka_unit_test(enter_takes_the_point_in_hand),
+      cmocka_unit_test(pins_have_letters),
+      cmocka_unit_test(without_data_kl_says_so),
+      cmocka_unit_test(any_size_is_drawn),
+      cmocka_unit_test(figures_before_a_repair_are_not_those_after),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
