@@ -16,8 +16,8 @@ typedef struct bd_lamp_layer {
 } bd_lamp_layer;
 
 // Ratios that prune `overall` (0..1) of all weights together, as near as single weights allow.
-// BD_INVALID: the layers that are not held cannot make up for it; the ratios are then unchanged.
-// About 20 ms for 54 layers of 25 M weights; any thread.
+// BD_INVALID: the layers that are not held cannot make up for it; the ratios are then unchanged;
+// BD_FAILED: memory. About 20 ms for 54 layers of 25 M weights; any thread.
 bd_status bd_lamp(bd_lamp_layer *layers, int count, double overall, bd_error *err);
 
 #endif
