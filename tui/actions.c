@@ -18,6 +18,7 @@
 #include "tui/rescue.h"
 #include "tui/script.h"
 #include "tui/spend.h"
+#include "tui/spread.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +118,10 @@ static bd_status form(bd_ui *ui, const char *argument, bd_error *err) {
 
 static bd_status allocate(bd_ui *ui, const char *argument, bd_error *err) {
   return given(argument) ? bd_spend_now(ui, argument, err) : bd_spend_open(ui, err);
+}
+
+static bd_status prune_overall(bd_ui *ui, const char *argument, bd_error *err) {
+  return given(argument) ? bd_spread_now(ui, argument, err) : bd_spread_open(ui, err);
 }
 
 static bd_status sweep(bd_ui *ui, const char *argument, bd_error *err) {
@@ -448,6 +453,7 @@ static bd_status (*const actions[BD_DO_COUNT])(bd_ui *ui, const char *argument, 
     [BD_DO_INIT] = init,
     [BD_DO_BITS] = bits,
     [BD_DO_PRUNE] = prune,
+    [BD_DO_PRUNE_OVERALL] = prune_overall,
     [BD_DO_SET] = set,
     [BD_DO_LOCK] = lock,
     [BD_DO_FORM] = form,

@@ -132,7 +132,7 @@ static void form_paste(void *state, const char *text) {
 
 // What the value of a row means: the choice's line, or the field's.
 static const char *explain(const struct form *form, int row, const char *value) {
-  if (row == LOCK) return "held against bit allocation";
+  if (row == LOCK) return "held against allocate and prune-overall";
   const bd_field *field = bd_setting_field(row);
   for (int i = 0; i < field->choice_count && !form->mixed[row]; i++) {
     if (strcmp(field->choices[i].name, value) == 0) return field->choices[i].help;

@@ -40,11 +40,13 @@
   X(THEME, "theme", "t", "theme", "NAME", "the next theme, or the one that is named")              \
   X(BITS, "bits", "b", NULL, "N", "set the bits: 1 to 8, or float")                                \
   X(PRUNE, "prune", "p", NULL, "RATIO", "set the prune ratio: 0.5 or 50%")                         \
+  X(PRUNE_OVERALL, "prune-overall", "O", NULL, "N%",                                               \
+    "prune a ratio of the whole network, each layer by what it can spare (LAMP)")                  \
   X(PRUNE_LESS, "prune-down-fine", "{", NULL, NULL, "prune 1 % fewer of the weights")              \
   X(PRUNE_MORE, "prune-up-fine", "}", NULL, NULL, "prune 1 % more of the weights")                 \
   X(PIN, "pin", "P", NULL, "NAME", "pin the configuration as it is, or unpin it")                  \
   X(JOBS, "jobs", "J", NULL, NULL, "what runs in the background, and what was finished")           \
-  X(LOCK, "lock", "L", NULL, NULL, "hold against bit allocation, or release")                      \
+  X(LOCK, "lock", "L", NULL, NULL, "hold against allocate and prune-overall, or release")          \
   X(FIND_NEXT, "find-next", "n", NULL, NULL, "the next layer that was searched for")               \
   X(FIND_PREVIOUS, "find-previous", "N", NULL, NULL, "the one before")                             \
   X(PREVIOUS_PANEL, "previous-panel", "<btab>", NULL, NULL, "give the keys to the panel before")   \

@@ -22,6 +22,7 @@ WRONG = [
     (":method no-such", "'no-such'"),
     (":grid", "grid"),
     (":set", "set takes"),
+    (":prune-overall 2", "no ratio"),
     (":set nothing 3", "'nothing'"),
     (":set bits", "bits"),
     (":theme no-such", "'no-such'"),
@@ -30,7 +31,7 @@ WRONG = [
     (":find no-such-text", "no layer holds"),
     (":filter no-such-text", "no layer holds"),
     ("n", "nothing was searched for"),
-    (":panel 9", "no panel"),
+    (":panel 99", "no panel"),
     (":load", "no such file"),
     (":write m.onnx", "is the model itself"),
     (":save-screen m.onnx", "is the model itself"),
@@ -150,6 +151,45 @@ def a_form_that_is_cancelled_changes_nothing(folder):
 def a_wrong_number_stays_in_the_form(folder):
     assert folder.run("<enter> 9 9 <enter>\n:save-screen s\n<esc> <esc>\n:q\n").returncode == 0
     assert "settings of" in folder.file("s") and "99" in folder.file("s")
+
+
+def quantized(folder, *options):
+    """The prune ratios that the command `quantize` gives, by tensor."""
+    done = subprocess.run([PROGRAM, "quantize", "m.onnx", "--json", *options], cwd=folder.path, capture_output=True,
+                          text=True, timeout=120, check=True)
+    return {layer["tensor"]: layer["prune"] for layer in json.loads(done.stdout)["layers"]}
+
+
+def pruned(folder):
+    return {name: layer.get("prune", 0) for name, layer in folder.settings().items()}
+
+
+@test
+def one_ratio_is_spread_over_the_network(folder):
+    wanted = quantized(folder, "--prune-overall", "80%")
+    for keys in (":prune-overall 80%", "O 8 0 % <enter>", "O 0 . 7 3 + + <enter>", "O 9 5 % - - - <enter>"):
+        done = folder.run(":wait\n" + keys + "\n:w\n")
+        assert done.returncode == 0, done.stderr
+        assert pruned(folder) == wanted, (keys, pruned(folder), wanted)
+    assert folder.run(":wait\nO 8 0 % <enter> u\n:w\n").returncode == 0
+    assert set(pruned(folder).values()) == {0}
+    assert folder.run(":wait\nO 8 0 % <esc>\n:w\n").returncode == 0
+    assert set(pruned(folder).values()) == {0}
+    done = folder.run(":wait\n:prune-overall 99%\n")
+    assert done.returncode == 2 and "s.txt:2: 99 % cannot be pruned overall" in done.stderr, done
+
+
+@test
+def the_sheet_shows_each_layer_before_it_is_taken(folder):
+    wanted = quantized(folder, "--prune-overall", "0.5", "--layer", "conv3.weight:prune=0.25")
+    done = folder.run(":wait\n:select conv3.weight\n:prune 25%\nL\n:wait\nO . 5\n:save-screen s\n<enter>\n:w\n")
+    assert done.returncode == 0, done.stderr
+    assert pruned(folder) == wanted and wanted["conv3.weight"] == 0.25, (pruned(folder), wanted)
+    screen = [line.strip() for line in folder.file("s").split("\nroles\n")[0].splitlines()]
+    for name, ratio in wanted.items():
+        shown = next(line for line in screen if name + "  " in line and "%" in line)
+        assert ("locked" if name == "conv3.weight" else f"→ {100 * ratio:4.1f}%") in shown, (shown, ratio)
+    assert any("→ 50.0% of all weights, 11 layers changed, 1 locked" in line for line in screen), screen
 
 
 @test

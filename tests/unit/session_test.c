@@ -3,6 +3,7 @@
 #include "core/base/rng.h"
 #include "core/session/insight.h"
 #include "core/session/session.h"
+#include "core/session/spread.h"
 #include "core/session/undo.h"
 
 #include "tests/unit/model_maker.h"
@@ -333,6 +334,46 @@ static void many_layers_all_get_done(void **unused) {
   bd_arena_free(arena);
 }
 
+static double share_pruned(const bd_session *session) {
+  double all = 0, pruned = 0;
+  for (int i = 0; i < bd_session_count(session); i++) {
+    const bd_layer_state *state = bd_session_layer(session, i);
+    all += (double)bd_index_stats(state->index)->count;
+    pruned += (double)state->result->hole.pruned;
+  }
+  return pruned / all;
+}
+
+static void one_ratio_is_spread_as_one_step(void **unused) {
+  (void)unused;
+  bd_error err;
+  bd_spread spread;
+  bd_session *session = open_session(2);
+  assert_int_equal(bd_session_spread(session, 0.5, &spread, &err), BD_INVALID); // nothing is read
+  int layer = 1;
+  bd_dial dial = bd_session_layer(session, layer)->dial;
+  dial.setting.prune = 0.9;
+  dial.locked = true;
+  bd_session_edit(session, &layer, &dial, 1, "a lock");
+  settle(session);
+  double before = share_pruned(session);
+  assert_int_equal(bd_session_spread(session, 0.7, &spread, &err), BD_OK);
+  assert_true(spread.prune[layer] == 0.9 && spread.locked == 1);
+  assert_int_equal(spread.changed, bd_session_count(session) - 1);
+  assert_true(fabs(spread.before - before) < 1e-12 && fabs(spread.after - 0.7) < 1e-4);
+  assert_int_equal(bd_session_take_spread(session, &spread), spread.changed);
+  settle(session);
+  assert_true(fabs(share_pruned(session) - spread.after) < 1e-12);
+  assert_true(bd_session_layer(session, layer)->dial.setting.prune == 0.9);
+  assert_string_equal(bd_session_undo(session), "prune overall");
+  settle(session);
+  assert_true(share_pruned(session) == before);
+  bd_spread_free(&spread);
+  assert_int_equal(bd_session_spread(session, 0.99, &spread, &err), BD_INVALID);
+  assert_null(spread.prune);
+  bd_session_free(session);
+}
+
 static void assert_repair(const bd_session *session, bd_recovery how, const char *file) {
   const bd_repair_plan *plan = bd_session_repair(session);
   assert_int_equal(plan->how, how);
@@ -427,6 +468,7 @@ int main(void) {
       cmocka_unit_test(the_layer_in_hand_comes_first),
       cmocka_unit_test(insight_is_of_the_layer_in_hand),
       cmocka_unit_test(many_layers_all_get_done),
+      cmocka_unit_test(one_ratio_is_spread_as_one_step),
       cmocka_unit_test(repair_is_undone_and_saved),
       cmocka_unit_test(leaving_while_jobs_run),
   };
