@@ -61,6 +61,7 @@ typedef struct bd_seen_list {
   int from;      // layers before it are settled
   uint64_t now;  // the one that the session is at; 0: not known yet
   uint64_t last; // id that was given last
+  bool unsaved;  // a pin was set or taken off by hand since the last save
 } bd_seen_list;
 
 typedef struct bd_slot {

@@ -252,8 +252,7 @@ static char free_letter(const bd_seen_list *list) {
   return 0;
 }
 
-bd_status bd_session_pin(bd_session *session, int index, const char *name, bd_error *err) {
-  bd_seen *seen = &session->seen.items[index];
+static bd_status pin(bd_session *session, bd_seen *seen, const char *name, bd_error *err) {
   char letter = seen->pin ? seen->pin : free_letter(&session->seen);
   if (!letter) return bd_fail(err, BD_INVALID, "%d are pinned already: unpin one", BD_PINS_MOST);
   seen->pin = letter;
@@ -261,7 +260,14 @@ bd_status bd_session_pin(bd_session *session, int index, const char *name, bd_er
   return BD_OK;
 }
 
+bd_status bd_session_pin(bd_session *session, int index, const char *name, bd_error *err) {
+  BD_TRY(pin(session, &session->seen.items[index], name, err));
+  session->seen.unsaved = true;
+  return BD_OK;
+}
+
 void bd_session_unpin(bd_session *session, int index) {
+  session->seen.unsaved = true;
   session->seen.items[index].pin = 0;
   session->seen.items[index].name[0] = '\0';
 }
@@ -274,9 +280,7 @@ bd_status bd_seen_add(bd_session *session, const bd_setting *settings, const cha
   bd_seen *seen = merge(session, layers);
   if (!seen) return bd_fail_memory(err, "the configuration");
   *id = seen->id;
-  int index = bd_session_seen_find(session, seen->id);
-  if (seen->pin && !*name) return BD_OK;
-  return bd_session_pin(session, index, name, err);
+  return seen->pin && !*name ? BD_OK : pin(session, seen, name, err);
 }
 
 static const char *base_of(const char *path) {

@@ -320,7 +320,7 @@ const char *bd_session_redo(bd_session *session) {
 bool bd_session_dirty(const bd_session *session) {
   for (int i = 0; i < session->count; i++)
     if (!same_dial(&session->states[i].dial, &session->saved[i])) return true;
-  return !bd_repair_plan_equal(&session->repair, &session->saved_repair);
+  return session->seen.unsaved || !bd_repair_plan_equal(&session->repair, &session->saved_repair);
 }
 
 static void mark_saved(bd_session *session) {
@@ -356,6 +356,7 @@ bd_status bd_session_save(bd_session *session, const char *path, bd_error *err) 
   if (status != BD_OK) return status;
   remember_path(session, path);
   mark_saved(session);
+  session->seen.unsaved = false; // a load leaves it: what was pinned before is not in that file
   session->owns_config = true;
   return BD_OK;
 }

@@ -86,7 +86,8 @@ int bd_session_edit_all(bd_session *session, const bd_dial *dials, const bd_repa
 const char *bd_session_undo(bd_session *session);
 const char *bd_session_redo(bd_session *session);
 
-// Differs from the last save (or from the start)? An edit undone is none.
+// Differs from the last save (or from the start)? An edit undone is none; a pin set or taken off is
+// one, until it is saved.
 bool bd_session_dirty(const bd_session *session);
 // Config: written whole or not at all; read as one undo step, or refused (session/config.h). A NULL
 // path of save: where it was last saved or loaded, else MODEL.bitdial.json.

@@ -174,14 +174,21 @@ static void pins_are_saved_with_the_config(void **unused) {
   settle(session);
   turn(session, 1, "bits=2,method=kmeans");
   assert_int_equal(bd_session_pin(session, bd_session_seen_now(session), "two", &err), BD_OK);
+  assert_int_equal(bd_session_save(session, NULL, &err), BD_OK);
+  assert_false(bd_session_dirty(session));
+  bd_session_unpin(session, bd_session_seen_now(session));
+  assert_true(bd_session_dirty(session)); // it is still in the file
+  bd_session_pin(session, bd_session_seen_now(session), "two", &err);
   bd_totals pinned = now(session)->totals;
   turn(session, 1, "bits=7");
   assert_int_equal(bd_session_save(session, NULL, &err), BD_OK);
+  assert_false(bd_session_dirty(session));
   bd_session_free(session);
   session = open_session(path);
   settle(session);
   if (bd_session_load(session, path, &err) != BD_OK) fail_msg("%s", err.text);
   settle(session);
+  assert_false(bd_session_dirty(session)); // pins of the file are saved
   int pins = 0;
   for (int i = 0; i < bd_session_seen_count(session); i++) {
     const bd_seen *seen = bd_session_seen(session, i);
@@ -200,6 +207,18 @@ static void pins_are_saved_with_the_config(void **unused) {
   unlink(path);
 }
 
+// Where nothing else is changed a pin alone is worth the question that q asks.
+static void a_pin_is_an_edit(void **unused) {
+  (void)unused;
+  bd_error err;
+  bd_session *session = open_session(NULL);
+  settle(session);
+  assert_false(bd_session_dirty(session));
+  assert_int_equal(bd_session_pin(session, bd_session_seen_now(session), NULL, &err), BD_OK);
+  assert_true(bd_session_dirty(session));
+  bd_session_free(session);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_settled_state_is_seen_once),
@@ -207,6 +226,7 @@ int main(void) {
       cmocka_unit_test(adopting_is_one_step_and_leaves_locks),
       cmocka_unit_test(a_config_is_taken_in_to_compare),
       cmocka_unit_test(pins_are_saved_with_the_config),
+      cmocka_unit_test(a_pin_is_an_edit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
