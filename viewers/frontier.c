@@ -41,6 +41,16 @@ static const bd_command commands[] = {
 
 static const char *const names[] = {"SQNR", "KL", "top-1"};
 
+// Without labels the network is held against the float one, which is no top-1.
+static bool is_agreement(const bd_desk *desk, bd_measure measure) {
+  const bd_evaluation *e = &bd_session_live(desk->session)->figures;
+  return measure == BD_BY_TOP1 && e->agreement.count > 0 && e->real.top1.count == 0;
+}
+
+static const char *name_of(const bd_desk *desk, bd_measure measure) {
+  return is_agreement(desk, measure) ? "same class" : names[measure];
+}
+
 static bd_view *open_frontier(void) {
   return calloc(1, sizeof(bd_view));
 }
@@ -175,16 +185,16 @@ static void draw_picture(bd_view *view, const bd_spots *spots, int place, bd_are
 
 // --- the list ------------------------------------------------------------------------------------
 
-static void draw_head(const bd_view *view, bd_area area) {
-  static const char *const heads[] = {"SQNR", "KL", "top-1"};
+static void draw_head(const bd_view *view, const bd_desk *desk, bd_area area) {
   static const int ends[] = {24, 31, 37};
   bd_tint(area, 0, 0, area.columns, BD_ROLE_HEADER);
   bd_print_right(area, 9, 0, BD_ROLE_HEADER, "size");
   bd_print_right(area, 16, 0, BD_ROLE_HEADER, "bits/w");
   for (int i = 0; i < BD_BY_COUNT; i++) {
-    bd_print_right(area, ends[i], 0, BD_ROLE_HEADER, heads[i]);
+    const char *head = is_agreement(desk, (bd_measure)i) ? "same" : names[i];
+    bd_print_right(area, ends[i], 0, BD_ROLE_HEADER, head);
     if ((int)view->measure == i)
-      bd_put(area, ends[i] - bd_show_columns(heads[i]) - 1, 0,
+      bd_put(area, ends[i] - bd_show_columns(head) - 1, 0,
              bd_glyph_sign(area.canvas, BD_SIGN_CURSOR), BD_ROLE_HEADER);
   }
 }
@@ -222,7 +232,7 @@ static void draw_list(bd_view *view, const bd_desk *desk, const bd_spots *spots,
   if (at >= view->top + rows) view->top = at - rows + 1;
   if (view->top > spots->count - rows) view->top = spots->count - rows;
   if (view->top < 0) view->top = 0;
-  draw_head(view, area);
+  draw_head(view, desk, area);
   for (int i = 0; i < rows && view->top + i < spots->count; i++) {
     int next = spots->count - 1 - view->top - i;
     draw_row(desk, &spots->list[next], next == place, area, 1 + i);
@@ -271,10 +281,10 @@ static void title(bd_view *view, const bd_desk *desk, bool ascii, int columns, c
   (void)ascii;
   bd_spots_gather(desk->session, view->measure, &spots, &left_out);
   if (columns >= 36)
-    snprintf(out, size, "size against %s: %d seen, %d on the line", names[view->measure], seen,
-             spots.on_line);
+    snprintf(out, size, "size against %s: %d seen, %d on the line", name_of(desk, view->measure),
+             seen, spots.on_line);
   else
-    snprintf(out, size, "%s: %d seen", names[view->measure], seen);
+    snprintf(out, size, "%s: %d seen", name_of(desk, view->measure), seen);
   free(spots.list);
 }
 
@@ -318,7 +328,7 @@ static void pin(const bd_spot *spot, bd_desk *desk) {
 
 static void next_measure(bd_view *view, bd_desk *desk) {
   view->measure = (bd_measure)((view->measure + 1) % BD_BY_COUNT);
-  bd_desk_say(desk, "size against %s", names[view->measure]);
+  bd_desk_say(desk, "size against %s", name_of(desk, view->measure));
 }
 
 static void command(bd_view *view, bd_desk *desk, int id) {
@@ -401,6 +411,6 @@ const bd_view_class bd_frontier_view = {
         "every configuration seen, size against what v chooses, better is higher: @ where you "
         "are, A to Z pins (P; w saves them with the config), * on the Pareto line, . beaten by "
         "another, 1 to 8 the same bits everywhere. y copies bytes, SQNR, KL, top-1. Without "
-        "labels top-1 is how often the class is the float network's",
+        "labels: same, how often the class is the float network's",
     .copy = copy,
 };

@@ -202,6 +202,31 @@ static void figures_before_a_repair_are_not_those_after(void **state) {
   bench_close(&b);
 }
 
+static const char *title_of(const bench *b) {
+  static char title[256];
+  bd_view_at(FRONTIER)->title(b->views[FRONTIER], &b->desk, true, 80, title, sizeof title);
+  return title;
+}
+
+static void agreement_is_not_called_top1(void **state) {
+  (void)state;
+  char labels[] = "samples/fashion_y.npy";
+  bench b = on_data(NULL);
+  expect(text_of(&b, FRONTIER, 100, 30), "KL  same");
+  expect_not(text_of(&b, FRONTIER, 100, 30), "top-1");
+  run(&b, FRONTIER, "frontier-measure");
+  run(&b, FRONTIER, "frontier-measure");
+  expect(b.desk.message, "size against same class");
+  expect(title_of(&b), "size against same class: ");
+  bench_close(&b);
+  b = on_data(labels);
+  expect(text_of(&b, FRONTIER, 100, 30), "KL top-1");
+  run(&b, FRONTIER, "frontier-measure");
+  run(&b, FRONTIER, "frontier-measure");
+  expect(title_of(&b), "size against top-1: ");
+  bench_close(&b);
+}
+
 static void any_size_is_drawn(void **state) {
   (void)state;
   bench b = two_layers(true);
@@ -224,6 +249,7 @@ int main(void) {
       cmocka_unit_test(without_data_kl_says_so),
       cmocka_unit_test(any_size_is_drawn),
       cmocka_unit_test(figures_before_a_repair_are_not_those_after),
+      cmocka_unit_test(agreement_is_not_called_top1),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
