@@ -178,6 +178,21 @@ static void draw_hints(bd_area area) {
   }
 }
 
+// What the form does not hold, for it is not a layer's.
+static void draw_elsewhere(bd_area area, int row) {
+  static const int commands[] = {BD_DO_ALLOCATE, BD_DO_PRUNE_OVERALL, BD_DO_RECOVER};
+  int column =
+      bd_print(area, NAME_COLUMN - 1, row, BD_ROLE_DIM, " after Esc, for the whole network:");
+  for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+    char key[16];
+    const bd_command *command = bd_key_row(commands[i]).command;
+    bd_key_show(command->keys, key, sizeof key);
+    column = bd_printf(area, column, row, BD_ROLE_KEY, " %s", key);
+    column = bd_printf(area, column, row, BD_ROLE_DIM, " %s ",
+                       command->label ? command->label : command->name);
+  }
+}
+
 // What is wrong; else what the selected value means, for its row may be too short to say it all.
 static void draw_note(const struct form *form, bd_area area) {
   char buffer[64];
@@ -203,6 +218,7 @@ static void form_draw(void *state, bd_ui *ui, bd_area screen) {
   draw_note(form, bd_area_part(box, NAME_COLUMN, ROWS + 2, columns - 2 * NAME_COLUMN, 1));
   draw_hints(bd_area_part(box, 0, ROWS + 3, columns, 1));
   bd_rule(box, 0, ROWS + 4, columns, false, BD_ROLE_RULE);
+  draw_elsewhere(box, ROWS + 4);
 }
 
 static const bd_overlay_class form_class = {form_draw, form_key, form_paste, free};
