@@ -66,8 +66,10 @@ static void add_model(head_line *line, const bd_desk *desk, const bd_totals *tot
       about->weights == 1 ? "" : "s");
 }
 
-// While results are computed anew all totals are those of before, and marked.
-static void add_totals(head_line *line, const bd_totals *totals) {
+// While results are computed anew all totals are those of before, and marked; so are those of a
+// network that is to be repaired, which gets other weights and more scales. That mark stays as long
+// as any of them does.
+static void add_totals(head_line *line, const bd_totals *totals, bool repairs) {
   char sizes[PIECE_SIZE], sqnr[BD_SHOW_SIZE];
   int left = line->count;
   if (totals->layers == 0) return;
@@ -77,6 +79,7 @@ static void add_totals(head_line *line, const bd_totals *totals) {
   add(line, 1, 2, "%s%.1f×", mark, totals->ratio);
   add(line, 4, BETWEEN, "%s%.2f bits/w", mark, totals->bits_per_weight);
   add(line, 2, BETWEEN, "SQNR %s%s", mark, bd_show_sqnr(sqnr, totals->sqnr_db));
+  if (repairs) add(line, 1, 1, "unrepaired");
   for (int i = left; i < line->count; i++) {
     line->pieces[i].right = true;
     if (totals->stale > 0) line->pieces[i].role = BD_ROLE_STALE;
@@ -157,7 +160,7 @@ void bd_draw_header(const bd_desk *desk, bd_area area) {
   bd_totals totals = bd_session_totals(desk->session);
   if (area.columns <= 0 || area.rows <= 0) return;
   add_model(&line, desk, &totals, bd_canvas_ascii(area.canvas));
-  add_totals(&line, &totals);
+  add_totals(&line, &totals, bd_session_repair(desk->session)->how != BD_RECOVER_NONE);
   add_accuracy(&line, bd_session_live(desk->session));
   fit(&line, area.columns);
   bd_tint(area, 0, 0, area.columns, BD_ROLE_HEADER);

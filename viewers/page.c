@@ -63,6 +63,8 @@ static void put_figures(const page *to) {
   put_figure(to, "entropy_bits", totals.entropy_bits, text, "bits of entropy");
   put_figure(to, "sqnr_db", totals.sqnr_db, bd_show_sqnr(text, totals.sqnr_db), "SQNR");
   fputs("</ul>\n", to->out);
+  if (bd_session_repair(to->desk->session)->how != BD_RECOVER_NONE)
+    fputs("<p>Sizes and errors are those before the repair.</p>\n", to->out);
 }
 
 static void put_term(const page *to, const char *term, const char *text) {

@@ -66,6 +66,7 @@ static void draw_head(const report *to, bd_area area) {
 static void put_summary(const report *to) {
   const bd_model_info *about = bd_model_about(bd_session_model(to->desk->session));
   bd_totals totals = bd_session_totals(to->desk->session);
+  bool repairs = bd_session_repair(to->desk->session)->how != BD_RECOVER_NONE;
   char name[4096], text[256], file[BD_SHOW_SIZE], before[BD_SHOW_SIZE], after[BD_SHOW_SIZE];
   put(to, 2, draw_head);
   put_text(to, bd_show_name(name, sizeof name, about->file, to->ascii));
@@ -73,9 +74,9 @@ static void put_summary(const report *to) {
   bd_text_bytes(before, sizeof before, totals.bytes_float);
   bd_text_bytes(after, sizeof after, totals.bytes);
   snprintf(text, sizeof text,
-           "file %s · opset %lld · IR %lld · weights %s → %s · %.2f bits/w · entropy %.2f bits",
+           "file %s · opset %lld · IR %lld · weights %s → %s · %.2f bits/w · entropy %.2f bits%s",
            file, (long long)about->opset, (long long)about->ir_version, before, after,
-           totals.bits_per_weight, totals.entropy_bits);
+           totals.bits_per_weight, totals.entropy_bits, repairs ? " · all before the repair" : "");
   put_text(to, text);
   fputc('\n', to->out);
 }

@@ -303,7 +303,8 @@ static bd_status build(cJSON *root, const bd_model *model, const bd_dial *dials,
   put(root, "layers", layers);
   put_repair(root, plan);
   put_importance(root, model);
-  if (totals)
+  bool repairs = plan && plan->how != BD_RECOVER_NONE; // the totals are of other weights then
+  if (totals && !repairs)
     put(root, "results", bd_totals_json(totals));
   else
     cJSON_DeleteItemFromObjectCaseSensitive(root, "results");

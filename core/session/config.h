@@ -27,8 +27,8 @@ bd_status bd_config_take(const cJSON *root, const char *path, const bd_model *mo
 bd_status bd_config_adopt(const char *path, const bd_model *model, bd_dial *dials,
                           bd_repair_plan *plan, cJSON **kept, char **said, bd_error *err);
 
-// Writes it whole or not at all. plan: NULL is no repair. totals: a courtesy ("results"), NULL
-// leaves it out.
+// Writes it whole or not at all. plan: NULL is no repair. totals: a courtesy ("results"), of the
+// weights before any repair; NULL or a repair leaves it out.
 bd_status bd_config_write(const char *path, const bd_model *model, const bd_dial *dials,
                           const bd_repair_plan *plan, const bd_totals *totals, const cJSON *kept,
                           bd_error *err);

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """--recover: what it wins back, on which samples, the same for any number of threads; and
 calibration data that are odd or hostile."""
+import json
 import os
 import re
 
@@ -186,6 +187,38 @@ def test_the_written_file_scores_as_eval_says():
         asked = judge("--recover", "reconstruct")
         assert abs(written["float"]["top1"] - asked["quantized"]["top1"]) < 0.01
         assert written["float"]["top1"] != asked["float"]["top1"]
+
+
+def first_line(d, *lines, setting=()):
+    """What the explorer says first, wide enough for all of it."""
+    script = os.path.join(d, "script.txt")
+    with open(script, "w") as f:
+        f.write("\n".join([*lines, ":wait", f":save-screen {d}/screen.txt"]) + "\n")
+    env = {"COLUMNS": "220", "LINES": "40", "LC_ALL": "C.UTF-8"}
+    code, _, err = run(SAMPLE, "--script", script, "--data", DATA, "--limit", 80, *setting, env=env)
+    assert code == 0, err
+    return open(f"{d}/screen.txt", encoding="utf-8").read().splitlines()[1]
+
+
+def test_figures_of_the_unrepaired_weights_are_not_told_as_the_repaired():
+    base = ["--data", DATA, "--limit", 80]
+    with folder() as d:
+        path = os.path.join(d, "c.json")
+        tune = ["tune", SAMPLE, *base, "--target-bits", 3, "--recover", "match", "-o", path]
+        tuned = run_json(*tune, "--json")
+        repaired = run_json("quantize", SAMPLE, *base, "--config", path, "--json")["total"]
+        assert tuned["total"] != repaired and tuned["unrepaired"] is True
+        assert json.load(open(path)).get("results", repaired) == repaired
+        assert "before the repair" in run(*tune)[1]
+        plain = [*tune[:-4], "-o", path]
+        assert "unrepaired" not in run_json(*plain, "--json") and "before the repair" not in run(*plain)[1]
+        assert json.load(open(path))["results"]
+        hard = [*HARD, "--recover", "match"]
+        repaired = run_json("quantize", SAMPLE, *base, *hard, "--json")["total"]
+        line = first_line(d, f":w {path}", setting=hard)
+        assert f"SQNR {repaired['sqnr_db']:.1f}" not in line and re.search(r"SQNR ~?[\d.]+ ?(dB)? unrepaired", line), line
+        assert "unrepaired" not in first_line(d, ":recover none", setting=hard)
+        assert json.load(open(path)).get("results", repaired) == repaired
 
 
 def save(d, name, array):

@@ -6,6 +6,11 @@
 #include <math.h>
 #include <stdio.h>
 
+// Sizes and errors are those of the allocation; a repair changes them.
+static bool is_unrepaired(const bd_tuning *t) {
+  return t->work.given.plan.how != BD_RECOVER_NONE;
+}
+
 // --- as JSON -------------------------------------------------------------------------------------
 
 static cJSON *layers_json(const bd_tuning *t, const bd_proposal *best) {
@@ -47,6 +52,7 @@ static bd_status print_json(const bd_tuning *t, const bd_proposal *best, bd_erro
   cJSON_AddBoolToObject(root, "optimal", best->found.optimal);
   cJSON_AddItemToObject(root, "layers", layers_json(t, best));
   cJSON_AddItemToObject(root, "total", bd_totals_json(&best->totals));
+  if (is_unrepaired(t)) cJSON_AddTrueToObject(root, "unrepaired");
   cJSON *measured = cJSON_AddArrayToObject(root, "measured");
   for (int i = 0; i < t->proposal_count; i++)
     if (t->proposals[i].measured)
@@ -92,6 +98,9 @@ static bd_status print_text(const bd_tuning *t, const bd_proposal *best, bd_erro
          best->found.optimal ? "the best there is" : "near the best");
   for (int i = 0; i < t->proposal_count; i++)
     if (t->proposals[i].measured) print_measured(&t->proposals[i], i == t->best);
+  if (is_unrepaired(t))
+    puts(
+        "sizes and SQNR are those before the repair: `bitdial quantize --config` tells the others");
   return bd_flush_output(err);
 }
 
