@@ -48,6 +48,8 @@ static bd_status repair_of(const bd_session *session, const bd_repair **out, bd_
   if (!live->on)
     return bd_fail(err, BD_INVALID,
                    "the repair needs data: open with --data, or `:recover none` first");
+  if (live->current && *live->trouble.text)
+    return bd_fail(err, BD_INVALID, "not repaired: %.900s", live->trouble.text);
   if (!live->repair || !live->current)
     return bd_fail(err, BD_INVALID, "the repair of these settings is not ready yet: in a moment");
   *out = live->repair;

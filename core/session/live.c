@@ -34,6 +34,7 @@ struct bd_live {
   uint64_t served;     // of the one under way
   bd_recovery repaired, serving; // the network that figures are of; that under way
   int mended, to_mend;           // of the repair under way
+  bd_error trouble;              // why the network of figures is not repaired; empty: no failure
   bd_repair *repair;             // finished, and not taken in yet
   bd_calibration calibration;    // the one in use, for the config; file NULL: none, or taken in
 
@@ -154,12 +155,19 @@ static bd_status repair(bd_live *live, const bd_repair_plan *plan, bd_repair **o
   return BD_OK;
 }
 
+static void keep_trouble(bd_live *live, const bd_error *why) {
+  pthread_mutex_lock(&live->lock);
+  live->trouble = *why;
+  pthread_mutex_unlock(&live->lock);
+}
+
 // One that cannot be made is said; the figures are then those without it.
 static bd_status try_repair(bd_live *live, const bd_repair_plan *plan, bd_repair **out,
                             bd_error *err) {
   bd_error why = {{0}};
   *out = NULL;
   live->serving = plan->how;
+  keep_trouble(live, &why);
   if (plan->how == BD_RECOVER_NONE) return BD_OK;
   bd_status status = repair(live, plan, out, &why);
   show_progress(live, 0, 0);
@@ -168,6 +176,7 @@ static bd_status try_repair(bd_live *live, const bd_repair_plan *plan, bd_repair
   if (status == BD_CANCELLED) return status;
   char said[sizeof why.text + 32];
   snprintf(said, sizeof said, "not repaired: %s", why.text);
+  keep_trouble(live, &why);
   bd_session_say(live->session, said);
   (void)err;
   return BD_OK;
@@ -396,6 +405,7 @@ static void take_repair(bd_session *session) {
   state->repaired = live->repaired;
   state->mended = live->mended;
   state->to_mend = live->to_mend;
+  state->trouble = live->trouble;
   if (live->repair) {
     bd_repair_free(session->live_repair);
     session->live_repair = live->repair;

@@ -45,6 +45,7 @@ typedef struct bd_live_state {
   bd_recovery repaired;    // how the network was repaired that the figures are of
   int mended, to_mend;     // layers of the repair under way; to_mend 0: none is
   const bd_repair *repair; // of these settings, NULL: none; stays until the next poll
+  bd_error trouble;        // of current figures: why the repair could not be made; empty: it was
 } bd_live_state;
 // As of the last poll.
 const bd_live_state *bd_session_live(const bd_session *session);

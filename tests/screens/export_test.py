@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The export page and the target's warnings in the explorer, by scripts; the files it writes against
 those of `bitdial export`."""
+import json
 import os
 import shutil
 import subprocess
@@ -54,6 +55,21 @@ def test_a_repaired_network_is_exported_repaired():
         repaired = wanted(d, "fake", *options, "--recover", "match", "--layer", "stem.weight:bits=3")
         assert open(os.path.join(d, "m.fake.onnx"), "rb").read() == repaired
         assert repaired != wanted(d, "fake", "--layer", "stem.weight:bits=3")
+
+
+def test_a_repair_that_failed_is_told_by_the_export():
+    data = os.path.join(os.path.dirname(SAMPLE), "fashion_x.npy")
+    options = ("--data", data, "--limit", "80")
+    with folder() as d:
+        code, err = explore(d, ":recover match", ":wait", "w", options=options)
+        assert code == 0, err
+        path = os.path.join(d, "m.onnx.bitdial.json")
+        config = json.load(open(path))
+        config["recover"]["calibration"]["sha256"] = "0" * 64
+        json.dump(config, open(path, "w"))
+        code, err = explore(d, ":wait", ":export fake out.onnx", options=(*options, "--config", path))
+        assert code and "not repaired" in err and "holds other samples" in err and "in a moment" not in err, err
+        assert not os.path.exists(os.path.join(d, "out.onnx"))
 
 
 def test_versions_and_paths_of_its_own():

@@ -255,6 +255,10 @@ static void a_repair_that_cannot_be_made_is_said(void **unused) {
   const char *said = bd_session_notice(session);
   assert_non_null(said);
   assert_string_equal(said, "not repaired: no samples to calibrate on");
+  assert_string_equal(live->trouble.text, "no samples to calibrate on");
+  set_repair(session, BD_RECOVER_NONE);
+  wait_done(session);
+  assert_string_equal(live->trouble.text, "");
   bd_session_free(session);
 }
 
