@@ -168,9 +168,9 @@ bool bd_seen_take(bd_session *session, const bd_delivery *delivery);
 // No memory for its job: it stays without.
 void bd_seen_lost(bd_session *session, int layer, uint64_t id);
 int bd_seen_pending(const bd_session *session);
-// Adds one, pinned; settings: one a layer.
-bd_status bd_seen_add(bd_session *session, const bd_setting *settings, const char *name,
-                      uint64_t *id, bd_error *err);
+// Adds one, pinned; settings: one a layer. It gets the letter where that is free, or else another.
+bd_status bd_seen_add(bd_session *session, const bd_setting *settings, char letter,
+                      const char *name, uint64_t *id, bd_error *err);
 void bd_seen_free(bd_session *session);
 // Pins: to the config that is kept, and from it.
 void bd_pins_store(bd_session *session);

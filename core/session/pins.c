@@ -28,9 +28,10 @@ static cJSON *pin_json(const bd_session *session, const bd_seen *seen) {
 
 void bd_pins_store(bd_session *session) {
   cJSON *pins = cJSON_CreateArray();
-  for (int i = 0; i < session->seen.count; i++)
-    if (session->seen.items[i].pin)
-      cJSON_AddItemToArray(pins, pin_json(session, &session->seen.items[i]));
+  for (char letter = 'A'; letter < 'A' + BD_PINS_MOST; letter++)
+    for (int i = 0; i < session->seen.count; i++)
+      if (session->seen.items[i].pin == letter)
+        cJSON_AddItemToArray(pins, pin_json(session, &session->seen.items[i]));
   if (!session->kept && cJSON_GetArraySize(pins)) session->kept = cJSON_CreateObject();
   cJSON_DeleteItemFromObjectCaseSensitive(session->kept, "pins");
   if (cJSON_GetArraySize(pins))
@@ -59,7 +60,7 @@ static void take(bd_session *session, const cJSON *pin, bd_setting *settings) {
   const char *letter = bd_json_string(pin, "pin", "?");
   bd_status status = read_pin(session, pin, settings, &err);
   if (status == BD_OK)
-    status = bd_seen_add(session, settings, bd_json_string(pin, "name", ""), &id, &err);
+    status = bd_seen_add(session, settings, *letter, bd_json_string(pin, "name", ""), &id, &err);
   if (status == BD_OK) return;
   char said[sizeof err.text + 64];
   snprintf(said, sizeof said, "pin %.8s of the config is left out: %s", letter, err.text);

@@ -242,18 +242,24 @@ int bd_seen_pending(const bd_session *session) {
 
 // --- pins ----------------------------------------------------------------------------------------
 
-static char free_letter(const bd_seen_list *list) {
-  for (char letter = 'A'; letter < 'A' + BD_PINS_MOST; letter++) {
-    bool taken = false;
-    for (int i = 0; i < list->count; i++)
-      taken |= list->items[i].pin == letter;
-    if (!taken) return letter;
-  }
+static bool is_free(const bd_seen_list *list, char letter) {
+  if (letter < 'A' || letter >= 'A' + BD_PINS_MOST) return false;
+  for (int i = 0; i < list->count; i++)
+    if (list->items[i].pin == letter) return false;
+  return true;
+}
+
+static char free_letter(const bd_seen_list *list, char wanted) {
+  if (is_free(list, wanted)) return wanted;
+  for (char letter = 'A'; letter < 'A' + BD_PINS_MOST; letter++)
+    if (is_free(list, letter)) return letter;
   return 0;
 }
 
-static bd_status pin(bd_session *session, bd_seen *seen, const char *name, bd_error *err) {
-  char letter = seen->pin ? seen->pin : free_letter(&session->seen);
+// wanted 0: any letter.
+static bd_status pin(bd_session *session, bd_seen *seen, char wanted, const char *name,
+                     bd_error *err) {
+  char letter = seen->pin ? seen->pin : free_letter(&session->seen, wanted);
   if (!letter) return bd_fail(err, BD_INVALID, "%d are pinned already: unpin one", BD_PINS_MOST);
   seen->pin = letter;
   snprintf(seen->name, sizeof seen->name, "%s", name ? name : "");
@@ -261,7 +267,7 @@ static bd_status pin(bd_session *session, bd_seen *seen, const char *name, bd_er
 }
 
 bd_status bd_session_pin(bd_session *session, int index, const char *name, bd_error *err) {
-  BD_TRY(pin(session, &session->seen.items[index], name, err));
+  BD_TRY(pin(session, &session->seen.items[index], 0, name, err));
   session->seen.unsaved = true;
   return BD_OK;
 }
@@ -272,15 +278,15 @@ void bd_session_unpin(bd_session *session, int index) {
   session->seen.items[index].name[0] = '\0';
 }
 
-bd_status bd_seen_add(bd_session *session, const bd_setting *settings, const char *name,
-                      uint64_t *id, bd_error *err) {
+bd_status bd_seen_add(bd_session *session, const bd_setting *settings, char letter,
+                      const char *name, uint64_t *id, bd_error *err) {
   bd_seen_layer *layers = calloc((size_t)session->count + 1, sizeof *layers);
   for (int i = 0; layers && i < session->count; i++)
     layers[i].setting = settings[i];
   bd_seen *seen = merge(session, layers);
   if (!seen) return bd_fail_memory(err, "the configuration");
   *id = seen->id;
-  return seen->pin && !*name ? BD_OK : pin(session, seen, name, err);
+  return seen->pin && !*name ? BD_OK : pin(session, seen, letter, name, err);
 }
 
 static const char *base_of(const char *path) {
@@ -297,7 +303,7 @@ bd_status bd_session_take_in(bd_session *session, const char *path, uint64_t *id
                          : bd_fail_memory(err, path);
   for (int i = 0; status == BD_OK && i < session->count; i++)
     settings[i] = dials[i].setting;
-  if (status == BD_OK) status = bd_seen_add(session, settings, base_of(path), id, err);
+  if (status == BD_OK) status = bd_seen_add(session, settings, 0, base_of(path), id, err);
   free(dials);
   free(settings);
   bd_jobs_dispatch(session);

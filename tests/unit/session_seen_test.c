@@ -207,6 +207,65 @@ static void pins_are_saved_with_the_config(void **unused) {
   unlink(path);
 }
 
+// As "Abest Bsmall": what is pinned, in the order of the letters.
+static const char *pins_of(const bd_session *session) {
+  static char text[256];
+  text[0] = '\0';
+  for (char letter = 'A'; letter <= 'Z'; letter++)
+    for (int i = 0; i < bd_session_seen_count(session); i++) {
+      const bd_seen *seen = bd_session_seen(session, i);
+      size_t used = strlen(text);
+      if (seen->pin == letter)
+        snprintf(text + used, sizeof text - used, "%s%c%s", used ? " " : "", letter, seen->name);
+    }
+  return text;
+}
+
+static void pin_now(bd_session *session, const char *name) {
+  bd_error err;
+  assert_int_equal(bd_session_pin(session, bd_session_seen_now(session), name, &err), BD_OK);
+}
+
+static bd_session *open_again(bd_session *session, const char *path) {
+  bd_error err;
+  assert_int_equal(bd_session_save(session, path, &err), BD_OK);
+  bd_session_free(session);
+  session = open_session(path);
+  settle(session);
+  assert_int_equal(bd_session_load(session, path, &err), BD_OK);
+  settle(session);
+  return session;
+}
+
+// Whichever was seen last, and where a letter between them is free.
+static void letters_stay_through_save_and_load(void **unused) {
+  (void)unused;
+  char path[] = "/tmp/bitdial-seen-XXXXXX";
+  close(mkstemp(path));
+  bd_session *session = open_session(path);
+  settle(session);
+  pin_now(session, "start");
+  turn(session, 1, "bits=2");
+  pin_now(session, "small");
+  turn(session, 1, "bits=5");
+  pin_now(session, "best");
+  bd_session_undo(session);
+  bd_session_undo(session);
+  settle(session); // A is now the one that was seen last
+  assert_string_equal(pins_of(session), "Astart Bsmall Cbest");
+  session = open_again(session, path);
+  assert_string_equal(pins_of(session), "Astart Bsmall Cbest");
+  for (int i = bd_session_seen_count(session) - 1; i >= 0; i--)
+    if (bd_session_seen(session, i)->pin == 'B') bd_session_unpin(session, i);
+  session = open_again(session, path);
+  assert_string_equal(pins_of(session), "Astart Cbest");
+  turn(session, 1, "bits=3");
+  pin_now(session, "new");
+  assert_string_equal(pins_of(session), "Astart Bnew Cbest");
+  bd_session_free(session);
+  unlink(path);
+}
+
 // Where nothing else is changed a pin alone is worth the question that q asks.
 static void a_pin_is_an_edit(void **unused) {
   (void)unused;
@@ -227,6 +286,7 @@ int main(void) {
       cmocka_unit_test(a_config_is_taken_in_to_compare),
       cmocka_unit_test(pins_are_saved_with_the_config),
       cmocka_unit_test(a_pin_is_an_edit),
+      cmocka_unit_test(letters_stay_through_save_and_load),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
