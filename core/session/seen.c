@@ -294,16 +294,28 @@ static const char *base_of(const char *path) {
   return slash ? slash + 1 : path;
 }
 
+static void leave_repair(bd_session *session, uint64_t id, const char *path, bd_recovery how) {
+  char said[512];
+  if (how == BD_RECOVER_NONE) return;
+  session->seen.items[bd_session_seen_find(session, id)].recover = how;
+  snprintf(said, sizeof said, "%.200s: the repair that it names is not made: compared without it",
+           base_of(path));
+  bd_session_say(session, said);
+}
+
 bd_status bd_session_take_in(bd_session *session, const char *path, uint64_t *id, bd_error *err) {
   size_t room = (size_t)session->count + 1;
   bd_dial *dials = calloc(room, sizeof *dials);
   bd_setting *settings = calloc(room, sizeof *settings);
+  bd_repair_plan plan = {.how = BD_RECOVER_NONE};
   bd_status status = dials && settings
-                         ? bd_config_read(path, session->model, dials, NULL, NULL, err)
+                         ? bd_config_read(path, session->model, dials, &plan, NULL, err)
                          : bd_fail_memory(err, path);
   for (int i = 0; status == BD_OK && i < session->count; i++)
     settings[i] = dials[i].setting;
   if (status == BD_OK) status = bd_seen_add(session, settings, 0, base_of(path), id, err);
+  if (status == BD_OK) leave_repair(session, *id, path, plan.how);
+  bd_repair_plan_free(&plan);
   free(dials);
   free(settings);
   bd_jobs_dispatch(session);

@@ -22,6 +22,7 @@ typedef struct bd_seen {
   bd_totals totals;      // missing > 0: not all is known yet, and the sums are 0
   char pin;              // 'A' to 'Z'; 0: not pinned
   char name[64];         // of the pin, UTF-8 as it came; "" none
+  bd_recovery recover;   // the repair that its config names, which is not made
   bool measured;         // the figures are there
   bd_evaluation figures; // of all samples
 } bd_seen;
@@ -40,7 +41,7 @@ bd_status bd_session_pin(bd_session *session, int index, const char *name, bd_er
 void bd_session_unpin(bd_session *session, int index);
 
 // Takes a config of this model in, pinned, under its file's name; the session's settings stay. *id
-// names it. Errors as bd_config_read's.
+// names it. A repair that it names is not made, and that is said. Errors as bd_config_read's.
 bd_status bd_session_take_in(bd_session *session, const char *path, uint64_t *id, bd_error *err);
 
 // Gives all layers that are not locked the settings of a configuration, or so many bits: one undo

@@ -146,6 +146,26 @@ def test_the_comparison_stands_as_text_too():
         assert sum("Conv" not in line and "weight" in line for line in out.splitlines()) == 12
 
 
+def test_a_repair_is_left_out_of_the_comparison_and_that_is_said():
+    with folder() as d:
+        paths = [os.path.join(d, name) for name in ("a.json", "b.json")]
+        for path, bits in zip(paths, ("3", "4")):
+            config(d, os.path.basename(path), "--bits", bits, "--method", "kmeans")
+        both = ("--config", paths[0], "--compare", paths[1])
+        plain = answer("compare", SAMPLE, *both, *DATA)
+        for path in paths:
+            with open(path) as f:
+                repairing = {**json.load(f), "recover": {"how": "match"}}
+            with open(path, "w") as f:
+                json.dump(repairing, f)
+        code, out, err = run("compare", SAMPLE, *both, *DATA, "--json")
+        assert code == 0 and json.loads(out) == plain and plain["own"]["measured"], (err, out)
+        for path in paths:
+            assert f"{path}: the repair that it names is not made" in err, err
+        explore(d, [f":compare {paths[1]}", ":wait", f":save-screen {d}/said.txt"])
+        assert "b.json: the repair that it names is not made" in screen(d, "said.txt")
+
+
 def test_what_cannot_be_compared_is_refused():
     refused(2, "compare", SAMPLE, says="--compare FILE")
     refused(2, "compare", SAMPLE, "--compare", "/nowhere.json", says="/nowhere.json")

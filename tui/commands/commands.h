@@ -47,7 +47,7 @@ void bd_warn_newer(const bd_model *model);
 void bd_warn_refused(const bd_work *work, const char *what, const char *advice);
 
 // Says that the repair which a config names is not made here.
-void bd_warn_unrepaired(const bd_options *options, const bd_repair_plan *plan);
+void bd_warn_unrepaired(const char *config, bd_recovery how);
 
 // Waits until the session has no work left, with progress.
 bd_status bd_settle(bd_session *session, bd_error *err);

@@ -122,9 +122,19 @@ static bd_status measure_other(bd_session *session, uint64_t id, bd_error *err) 
   return status == BD_OK ? bd_settle(session, err) : status;
 }
 
+// Both sides stand as they are without a repair.
+static void leave_repairs(const bd_options *options, bd_session *session, uint64_t id) {
+  const bd_repair_plan none = {.how = BD_RECOVER_NONE};
+  const bd_seen *other = bd_session_seen(session, bd_session_seen_find(session, id));
+  bd_warn_unrepaired(options->config, bd_session_repair(session)->how);
+  bd_warn_unrepaired(options->compare, other->recover);
+  bd_session_set_repair(session, &none, "compare");
+}
+
 static bd_status compare(const bd_options *options, bd_session *session, bd_error *err) {
   uint64_t id;
   BD_TRY(bd_session_take_in(session, options->compare, &id, err));
+  leave_repairs(options, session, id);
   if (options->data) BD_TRY(bd_options_go_live(options, session, err));
   BD_TRY(bd_settle(session, err));
   if (options->data) BD_TRY(measure_other(session, id, err));

@@ -94,7 +94,7 @@ bd_status bd_command_report(const bd_options *options, bd_error *err) {
   bd_session *session;
   BD_TRY(bd_options_session(options, &session, err));
   bd_warn_newer(bd_session_model(session));
-  bd_warn_unrepaired(options, bd_session_repair(session));
+  bd_warn_unrepaired(options->config, bd_session_repair(session)->how);
   bd_status status = bd_settle(session, err);
   if (status == BD_OK) status = put_report(session, options, err);
   bd_session_free(session);

@@ -109,11 +109,12 @@ void bd_warn_refused(const bd_work *work, const char *what, const char *advice) 
   if (count) fprintf(stderr, "%s\n", advice);
 }
 
-void bd_warn_unrepaired(const bd_options *options, const bd_repair_plan *plan) {
-  if (plan->how != BD_RECOVER_NONE)
+void bd_warn_unrepaired(const char *config, bd_recovery how) {
+  char name[512];
+  if (how != BD_RECOVER_NONE)
     fprintf(stderr,
             "bitdial: %s: the repair that it names is not made: `bitdial quantize` makes it\n",
-            options->config);
+            bd_text_escape(name, sizeof name, config));
 }
 
 enum { COLUMNS_MIN = 40, COLUMNS_MAX = 400, COLUMNS_DEFAULT = 100 };
