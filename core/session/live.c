@@ -18,6 +18,7 @@ enum { KEEP_BYTES = 256 << 20, KEEP_ACTIVATIONS = 512 << 20 };
 typedef struct request {
   bd_wish *wishes; // NULL: none
   bd_repair_plan plan;
+  char *config; // that the plan is of; NULL: no memory for its name
 } request;
 
 struct bd_live {
@@ -108,23 +109,24 @@ static void close_calibration(bd_live_calibration *on) {
   *on = (bd_live_calibration){0};
 }
 
-// Does the plan name other samples than those that are open?
-static bool is_other(const bd_live *live, const bd_calibration *named) {
-  const bd_calibration *open = &live->on.about;
+// Does the plan name other samples than those that are open? One without a hash takes any.
+static bool is_other(const bd_live *live, const bd_repair_plan *plan) {
+  bd_repair_plan named = *plan, open = {plan->how, live->on.about};
   if (!live->on.samples) return true;
-  return named->file && !(open->file && strcmp(named->file, open->file) == 0 &&
-                          named->first == open->first && named->samples == open->samples);
+  if (!*named.calibration.sha256) memcpy(named.calibration.sha256, open.calibration.sha256, 65);
+  return named.calibration.file && !bd_repair_plan_equal(&named, &open);
 }
 
 static bd_status open_calibration(bd_live *live, const bd_repair_plan *plan, bd_error *err) {
   if (!live->calibrate)
     return bd_fail(err, BD_INVALID, "repair needs data: start with --data PATH");
-  if (!is_other(live, &plan->calibration)) return BD_OK;
+  if (!is_other(live, plan)) return BD_OK;
   bd_remake_calibrate(live->remake, NULL);
   bd_eval_free(live->eval);
   live->eval = NULL;
   close_calibration(&live->on);
-  BD_TRY(live->calibrate(live->arg, live->model, plan, &live->cancel, &live->on, err));
+  BD_TRY(live->calibrate(live->arg, live->model, plan, live->applied.config, &live->cancel,
+                         &live->on, err));
   bd_remake_calibrate(live->remake, live->on.samples);
   return BD_OK;
 }
@@ -213,6 +215,7 @@ static bd_status prepare(bd_live *live, bd_error *err) {
 static void drop(request *r) {
   free(r->wishes);
   bd_repair_plan_free(&r->plan);
+  free(r->config);
   *r = (request){0};
 }
 
@@ -377,6 +380,7 @@ static void post(bd_session *session) {
     drop(&wanted);
     return;
   }
+  wanted.config = strdup(session->config_path);
   for (int i = 0; i < session->count; i++)
     wanted.wishes[i] = (bd_wish){session->states[i].index, session->states[i].dial.setting};
   pthread_mutex_lock(&live->lock);

@@ -29,10 +29,11 @@ typedef struct bd_live_calibration {
   int64_t *labels;                  // of scored
   bd_calibration about;             // for the config; file NULL: it cannot name them
 } bd_live_calibration;
-// Opens what the plan names, or by default the end of the data; on the session's own thread.
+// Opens what the plan names, from here or beside the config, or by default the end of the data; on
+// the session's own thread.
 typedef bd_status (*bd_live_calibrate)(void *arg, const bd_model *model, const bd_repair_plan *plan,
-                                       const bd_cancel *cancel, bd_live_calibration *out,
-                                       bd_error *err);
+                                       const char *config, const bd_cancel *cancel,
+                                       bd_live_calibration *out, bd_error *err);
 // From now on a plan that repairs (bd_session_repair) is carried out before figures are taken.
 void bd_session_live_repairs(bd_session *session, bd_live_calibrate calibrate);
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The export page and the target's warnings in the explorer, by scripts; the files it writes against
 those of `bitdial export`."""
+import copy
 import json
 import os
 import shutil
@@ -70,6 +71,28 @@ def test_a_repair_that_failed_is_told_by_the_export():
         code, err = explore(d, ":wait", ":export fake out.onnx", options=(*options, "--config", path))
         assert code and "not repaired" in err and "holds other samples" in err and "in a moment" not in err, err
         assert not os.path.exists(os.path.join(d, "out.onnx"))
+
+
+def test_the_samples_of_a_loaded_config_are_looked_at_again():
+    data = os.path.join(os.path.dirname(SAMPLE), "fashion_x.npy")
+    options = ("--data", data, "--limit", "80")
+    with folder() as d:
+        assert explore(d, ":recover match", ":wait", ":w c.json", options=options)[0] == 0
+        there = json.load(open(os.path.join(d, "c.json")))
+        options, export = (*options, "--config", "c.json"), (":export fake out.onnx", ":wait")
+        for key, value in (("sha256", "0" * 64), ("scale_input", 5)):
+            other = copy.deepcopy(there)
+            other["recover"]["calibration"][key] = value
+            json.dump(other, open(os.path.join(d, "other.json"), "w"))
+            code, err = explore(d, ":wait", ":load other.json", ":wait", *export, options=options)
+            assert code and "holds other samples" in err, (key, err)
+        # Beside the config that was loaded, not beside the one of the start.
+        os.mkdir(os.path.join(d, "sub"))
+        shutil.copy(data, os.path.join(d, "sub", "x.npy"))
+        there["recover"]["calibration"]["file"] = "x.npy"
+        json.dump(there, open(os.path.join(d, "sub", "c.json"), "w"))
+        code, err = explore(d, ":wait", ":load sub/c.json", ":wait", *export, options=options)
+        assert code == 0, err
 
 
 def test_versions_and_paths_of_its_own():

@@ -102,8 +102,9 @@ static bd_status split(const bd_model *model, bd_live_calibration *out, bd_error
 }
 
 static bd_status calibrate(void *arg, const bd_model *model, const bd_repair_plan *plan,
-                           const bd_cancel *cancel, bd_live_calibration *out, bd_error *err) {
-  (void)arg, (void)cancel, (void)plan;
+                           const char *config, const bd_cancel *cancel, bd_live_calibration *out,
+                           bd_error *err) {
+  (void)arg, (void)cancel, (void)plan, (void)config;
   BD_TRY(split(model, out, err));
   out->about.file = strdup("some.npy");
   out->about.first = SAMPLES - CALIBRATION;
@@ -112,9 +113,9 @@ static bd_status calibrate(void *arg, const bd_model *model, const bd_repair_pla
 }
 
 static bd_status cannot_calibrate(void *arg, const bd_model *model, const bd_repair_plan *plan,
-                                  const bd_cancel *cancel, bd_live_calibration *out,
-                                  bd_error *err) {
-  (void)arg, (void)cancel, (void)plan, (void)model, (void)out;
+                                  const char *config, const bd_cancel *cancel,
+                                  bd_live_calibration *out, bd_error *err) {
+  (void)arg, (void)cancel, (void)plan, (void)model, (void)out, (void)config;
   return bd_fail(err, BD_INVALID, "no samples to calibrate on");
 }
 

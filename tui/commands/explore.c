@@ -61,12 +61,14 @@ static bd_status open_calibration(const bd_options *options, const bd_repair_pla
 }
 
 static bd_status calibrate(void *arg, const bd_model *model, const bd_repair_plan *plan,
-                           const bd_cancel *cancel, bd_live_calibration *out, bd_error *err) {
+                           const char *config, const bd_cancel *cancel, bd_live_calibration *out,
+                           bd_error *err) {
   shown with;
   bd_network network;
   (void)cancel;
   *out = (bd_live_calibration){0};
   BD_TRY(show_data(arg, &with, err));
+  with.options.config = config; // another one may have been loaded
   BD_TRY(bd_network_data(&with.options, model, plan, &network, err));
   bd_status status = open_calibration(&with.options, plan, &network, out, err);
   bd_network_close(&network);
