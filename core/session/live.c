@@ -170,7 +170,8 @@ static bd_status try_repair(bd_live *live, const bd_repair_plan *plan, bd_repair
   *out = NULL;
   live->serving = plan->how;
   keep_trouble(live, &why);
-  if (plan->how == BD_RECOVER_NONE) return BD_OK;
+  if (plan->how == BD_RECOVER_NONE)
+    return bd_remake_repair(live->remake, plan->how, NULL, NULL, out, err);
   bd_status status = repair(live, plan, out, &why);
   show_progress(live, 0, 0);
   if (status == BD_OK) return BD_OK;
@@ -180,7 +181,6 @@ static bd_status try_repair(bd_live *live, const bd_repair_plan *plan, bd_repair
   snprintf(said, sizeof said, "not repaired: %s", why.text);
   keep_trouble(live, &why);
   bd_session_say(live->session, said);
-  (void)err;
   return BD_OK;
 }
 

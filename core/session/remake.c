@@ -86,6 +86,10 @@ bd_status bd_remake_repair(bd_remake *remake, bd_recovery how, bd_progress progr
   size_t left = bd_memory_left();
   bd_recover_options options = {remake->threads, left == SIZE_MAX ? 0 : left / 4};
   *out = NULL;
+  if (how == BD_RECOVER_NONE) {
+    bd_remake_calibrate(remake, remake->calibration);
+    return BD_OK;
+  }
   if (!remake->repairer)
     BD_TRY(bd_repairer_new(remake->model, remake->calibration, &options, remake->cancel,
                            &remake->repairer, err));

@@ -26,7 +26,7 @@ void bd_remake_calibrate(bd_remake *remake, const bd_data *calibration);
 // Quantizes every layer as wished (one wish a layer).
 bd_status bd_remake_quantize(bd_remake *remake, const bd_wish *wishes, bd_error *err);
 // Repairs what was quantized last; the caller frees *out. Calibration data were named. progress may
-// be NULL.
+// be NULL. BD_RECOVER_NONE gives what repairing has kept in memory back; *out is then NULL.
 bd_status bd_remake_repair(bd_remake *remake, bd_recovery how, bd_progress progress, void *arg,
                            bd_repair **out, bd_error *err);
 // Puts the network that was quantized last into the swap; repair NULL: without.

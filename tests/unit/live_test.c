@@ -1,6 +1,7 @@
 // core/session/live: figures on the screen belong to the settings on the screen, at every moment.
 #include "core/base/rng.h"
 #include "core/session/live.h"
+#include "core/session/remake.h"
 #include "core/study/local.h"
 
 #include <setjmp.h>
@@ -263,6 +264,54 @@ static void a_repair_that_cannot_be_made_is_said(void **unused) {
   bd_session_free(session);
 }
 
+static void count(void *arg, int done, int total) {
+  (void)done, (void)total;
+  ++*(int *)arg;
+}
+
+// Layers that a repair had to repair anew.
+static int layers_repaired(bd_remake *remake, bd_recovery how) {
+  int layers = 0;
+  bd_repair *repair;
+  bd_error err;
+  assert_int_equal(bd_remake_repair(remake, how, count, &layers, &repair, &err), BD_OK);
+  assert_true((repair == NULL) == (how == BD_RECOVER_NONE));
+  bd_repair_free(repair);
+  return layers;
+}
+
+// What a repairer keeps is there for the next repair, and gone once there is none.
+static void without_repair_its_memory_is_given_back(void **unused) {
+  (void)unused;
+  bd_session *session = open_session(1);
+  const bd_model *model = bd_session_model(session);
+  bd_live_calibration on;
+  bd_wish wishes[LAYERS_MAX];
+  bd_engine *engine;
+  bd_remake *remake;
+  bd_error err;
+  wait_done(session);
+  for (int i = 0; i < bd_session_count(session); i++)
+    wishes[i] = (bd_wish){bd_session_layer(session, i)->index, bd_setting_default()};
+  assert_int_equal(split(model, &on, &err), BD_OK);
+  assert_int_equal(bd_engine_compile(model, bd_data_inputs(on.scored), NULL, &engine, &err), BD_OK);
+  assert_int_equal(bd_remake_new(model, engine, 1, NULL, &remake, &err), BD_OK);
+  bd_remake_calibrate(remake, on.samples);
+  assert_int_equal(bd_remake_quantize(remake, wishes, &err), BD_OK);
+  int all = layers_repaired(remake, BD_RECOVER_MATCH);
+  assert_true(all > 0);
+  assert_int_equal(layers_repaired(remake, BD_RECOVER_MATCH), 0);
+  assert_int_equal(layers_repaired(remake, BD_RECOVER_NONE), 0);
+  assert_int_equal(layers_repaired(remake, BD_RECOVER_MATCH), all);
+  bd_remake_free(remake);
+  bd_engine_free(engine);
+  bd_data_free(on.scored);
+  bd_data_free(on.samples);
+  bd_data_free(on.whole);
+  free(on.labels);
+  bd_session_free(session);
+}
+
 // With all layers at 8 bits the network answers as before, at 1 bit it does not: on any samples.
 static void assert_of_setting(const bd_live_state *live, int bits) {
   const bd_evaluation *figures = &live->figures;
@@ -465,6 +514,7 @@ int main(void) {
       cmocka_unit_test(figures_are_those_of_the_repaired_network),
       cmocka_unit_test(without_repair_all_samples_are_scored_again),
       cmocka_unit_test(a_repair_that_cannot_be_made_is_said),
+      cmocka_unit_test(without_repair_its_memory_is_given_back),
       cmocka_unit_test(leaving_while_it_runs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
