@@ -38,6 +38,7 @@ typedef struct bd_delivery {
   bd_certificate certificate;
   double curve[BD_BITS_MAX + 1], curve_prune, curve_bytes[BD_BITS_MAX + 1];
   struct bd_delivery *beside; // another job in flight
+  bd_ticket ticket;           // of the job
   double began, took;         // s
   atomic_int thread;          // that it runs on; 0: not yet
   int part;                   // BD_STAGE_INSIGHT

@@ -214,7 +214,7 @@ static bool submit(bd_session *session, int layer, bd_stage stage, int part, uin
   if (stage == BD_STAGE_PROOF) o->approach = bd_approach_copy(slot->result->approach);
   session->in_flight++;
   bd_tasks_begin(session, delivery);
-  *ticket = bd_pool_submit(session->pool, (bd_task){run, drop, o, 0});
+  *ticket = delivery->ticket = bd_pool_submit(session->pool, (bd_task){run, drop, o, 0});
   return true;
 }
 
@@ -248,7 +248,7 @@ static bool start_seen(bd_session *session) {
   int layer;
   uint64_t id;
   bd_setting setting;
-  bd_ticket ticket; // nobody cancels it
+  bd_ticket ticket; // give_way finds it among those in flight
   if (!bd_seen_pick(session, &layer, &id, &setting)) return false;
   if (!submit(session, layer, BD_STAGE_SEEN, 0, id, setting, &ticket))
     bd_seen_lost(session, layer, id);
@@ -276,7 +276,7 @@ static bool start_next(bd_session *session) {
 
 // --- a dial was turned ---------------------------------------------------------------------------
 
-// Proofs and curves can be had again; a dial wants a thread now.
+// Proofs, curves and comparisons can be had again; a dial wants a thread now.
 static void give_way(bd_session *session) {
   for (int i = 0; i < session->count; i++) {
     const bd_slot *slot = &session->slots[i];
@@ -285,6 +285,8 @@ static void give_way(bd_session *session) {
   for (int part = 0; part < BD_INSIGHT_PARTS; part++)
     if (session->insight_jobs.ticket[part])
       bd_pool_cancel(session->pool, session->insight_jobs.ticket[part]);
+  for (const bd_delivery *d = session->flying; d; d = d->beside)
+    if (d->stage == BD_STAGE_SEEN) bd_pool_cancel(session->pool, d->ticket);
 }
 
 void bd_jobs_dispatch(bd_session *session) {

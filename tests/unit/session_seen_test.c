@@ -2,6 +2,7 @@
 // figures; pins that stay and are saved; configs that are taken in; adopting one.
 #include "core/session/config.h"
 #include "core/session/seen.h"
+#include "core/session/tasks.h"
 #include "core/session/undo.h"
 
 #include "tests/unit/model_maker.h"
@@ -9,13 +10,18 @@
 #include <poll.h>
 #include <unistd.h>
 
-static bd_session *open_session(const char *config) {
+static bd_session *open_with(const char *config, int threads) {
   bd_error err = {{0}};
   bd_model *model;
   bd_session *session;
   if (bd_model_open("samples/fashion.onnx", &model, &err) != BD_OK) fail_msg("%s", err.text);
-  if (bd_session_new(model, NULL, config, 2, &session, &err) != BD_OK) fail_msg("%s", err.text);
+  if (bd_session_new(model, NULL, config, threads, &session, &err) != BD_OK)
+    fail_msg("%s", err.text);
   return session;
+}
+
+static bd_session *open_session(const char *config) {
+  return open_with(config, 2);
 }
 
 static void settle(bd_session *session) {
@@ -165,6 +171,49 @@ static void a_config_is_taken_in_to_compare(void **unused) {
   unlink(path);
 }
 
+// Is a job of the comparison in that state, with that ending?
+static bool compares(const bd_session *session, bd_task_state state, const char *ending) {
+  bd_task_line lines[BD_TASKS_MOST];
+  int count = bd_session_tasks(session, lines);
+  for (int i = 0; i < count; i++)
+    if (lines[i].state == state && strcmp(lines[i].what, "for the comparison") == 0 &&
+        (!ending || strcmp(lines[i].ending, ending) == 0))
+      return true;
+  return false;
+}
+
+// The jobs of long layers are broken off, and begun again afterwards.
+static void a_turned_dial_does_not_wait_for_the_comparison(void **unused) {
+  (void)unused;
+  char path[] = "/tmp/bitdial-seen-XXXXXX";
+  close(mkstemp(path));
+  write_some(path);
+  bd_session *session = open_with(NULL, 1);
+  bd_error err;
+  uint64_t id;
+  settle(session);
+  assert_int_equal(bd_session_take_in(session, path, &id, &err), BD_OK);
+  bool gave_way = false;
+  int layer = 0;
+  bd_dial dial = bd_session_layer(session, layer)->dial;
+  for (dial.setting.bits = 4; !gave_way && compares(session, BD_TASK_RUNS, NULL);) {
+    dial.setting.bits ^= 1;
+    bd_session_edit(session, &layer, &dial, 1, "a turn");
+    do {
+      struct pollfd wake = {bd_session_wake_fd(session), POLLIN, 0};
+      assert_int_not_equal(poll(&wake, 1, 60000), 0);
+      bd_session_poll(session);
+    } while (bd_session_pending(session) && !compares(session, BD_TASK_RUNS, NULL));
+    gave_way = compares(session, BD_TASK_DONE, "cancelled");
+  }
+  assert_true(gave_way);
+  settle(session);
+  const bd_seen *other = bd_session_seen(session, bd_session_seen_find(session, id));
+  assert_int_equal(other->totals.missing, 0);
+  bd_session_free(session);
+  unlink(path);
+}
+
 static void pins_are_saved_with_the_config(void **unused) {
   (void)unused;
   char path[] = "/tmp/bitdial-seen-XXXXXX";
@@ -284,6 +333,7 @@ int main(void) {
       cmocka_unit_test(the_oldest_give_way_pins_stay),
       cmocka_unit_test(adopting_is_one_step_and_leaves_locks),
       cmocka_unit_test(a_config_is_taken_in_to_compare),
+      cmocka_unit_test(a_turned_dial_does_not_wait_for_the_comparison),
       cmocka_unit_test(pins_are_saved_with_the_config),
       cmocka_unit_test(a_pin_is_an_edit),
       cmocka_unit_test(letters_stay_through_save_and_load),
