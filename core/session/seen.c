@@ -185,15 +185,15 @@ bool bd_seen_poll(bd_session *session) {
 
 // --- those that are to be computed ---------------------------------------------------------------
 
-// The first layer of it that waits and is read, or -1. Where none waits it is done.
+// The first layer of it that waits, once it is read; or -1. Where all are there it is added up:
+// once, as a network of thousands of layers comes by here after each of them.
 static int next_layer(const bd_session *session, bd_seen *seen) {
-  bool waits = false;
-  for (int i = 0; i < session->count; i++) {
-    if (is_refused(session, i) || seen->layers[i].state >= BD_SEEN_KNOWN) continue;
-    waits = true;
-    if (seen->layers[i].state == BD_SEEN_MISSING && session->states[i].index) return i;
-  }
-  if (!waits) add_up(session, seen);
+  int *next = &seen->next;
+  while (*next < session->count &&
+         (is_refused(session, *next) || seen->layers[*next].state != BD_SEEN_MISSING))
+    ++*next;
+  if (*next < session->count) return session->states[*next].index ? *next : -1;
+  if (!seen->busy) add_up(session, seen);
   return -1;
 }
 
@@ -203,6 +203,7 @@ bool bd_seen_pick(bd_session *session, int *layer, uint64_t *id, bd_setting *set
     *layer = seen->totals.missing ? next_layer(session, seen) : -1;
     if (*layer < 0) continue;
     seen->layers[*layer].state = BD_SEEN_BUSY;
+    seen->busy++;
     *id = seen->id;
     *setting = seen->layers[*layer].setting;
     return true;
@@ -212,7 +213,9 @@ bool bd_seen_pick(bd_session *session, int *layer, uint64_t *id, bd_setting *set
 
 void bd_seen_lost(bd_session *session, int layer, uint64_t id) {
   int index = bd_session_seen_find(session, id);
-  if (index >= 0) session->seen.items[index].layers[layer].state = BD_SEEN_FAILED;
+  if (index < 0) return;
+  session->seen.items[index].layers[layer].state = BD_SEEN_FAILED;
+  session->seen.items[index].busy--;
 }
 
 bool bd_seen_take(bd_session *session, const bd_delivery *delivery) {
@@ -220,22 +223,23 @@ bool bd_seen_take(bd_session *session, const bd_delivery *delivery) {
   if (index < 0) return false;
   bd_seen *seen = &session->seen.items[index];
   bd_seen_layer *layer = &seen->layers[delivery->layer];
+  seen->busy--;
   if (layer->state == BD_SEEN_KNOWN) return false; // the session came by in the meantime
   if (delivery->status == BD_OK)
     put_result(layer, delivery->result);
   else
     layer->state = delivery->status == BD_CANCELLED ? BD_SEEN_MISSING : BD_SEEN_FAILED;
+  if (layer->state == BD_SEEN_MISSING && delivery->layer < seen->next) seen->next = delivery->layer;
   session->short_of_memory |= layer->state == BD_SEEN_FAILED;
-  add_up(session, seen);
   return true;
 }
 
+// Refused ones that are still to be passed are counted too: 0 where nothing waits, all the same.
 int bd_seen_pending(const bd_session *session) {
   int pending = 0;
   for (int k = 0; k < session->seen.count; k++) {
     const bd_seen *seen = &session->seen.items[k];
-    for (int i = 0; seen->totals.missing && i < session->count; i++)
-      pending += !is_refused(session, i) && seen->layers[i].state < BD_SEEN_KNOWN;
+    if (seen->totals.missing) pending += session->count - seen->next + seen->busy;
   }
   return pending;
 }

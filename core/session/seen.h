@@ -24,6 +24,7 @@ typedef struct bd_seen {
   char name[64];         // of the pin, UTF-8 as it came; "" none
   bd_recovery recover;   // the repair that its config names, which is not made
   bool measured;         // the figures are there
+  int next, busy;        // no layer before `next` waits for its job; jobs under way
   bd_evaluation figures; // of all samples
 } bd_seen;
 

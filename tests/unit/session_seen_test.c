@@ -315,6 +315,52 @@ static void letters_stay_through_save_and_load(void **unused) {
   unlink(path);
 }
 
+static bd_totals totals_at(int bits) {
+  bd_session *session = open_session(NULL);
+  int held;
+  bd_session_adopt_bits(session, bits, &held);
+  settle(session);
+  bd_totals totals = bd_session_totals(session);
+  bd_session_free(session);
+  return totals;
+}
+
+static void take_in_at(bd_session *session, const char *path, int bits, uint64_t *id) {
+  bd_session *other = open_session(NULL);
+  bd_error err;
+  int held;
+  bd_session_adopt_bits(other, bits, &held);
+  assert_int_equal(bd_session_save(other, path, &err), BD_OK);
+  bd_session_free(other);
+  assert_int_equal(bd_session_take_in(session, path, id, &err), BD_OK);
+}
+
+// Several at once, before a layer is read and while the session comes by at one of them: each is
+// computed to its end, and then no layer and no job of it is waited for.
+static void all_that_are_taken_in_are_computed(void **unused) {
+  (void)unused;
+  enum { FEWEST = 3, MOST = 6 };
+  char path[] = "/tmp/bitdial-seen-XXXXXX";
+  close(mkstemp(path));
+  bd_session *session = open_session(NULL);
+  uint64_t ids[MOST + 1];
+  int held;
+  for (int bits = FEWEST; bits <= MOST; bits++)
+    take_in_at(session, path, bits, &ids[bits]);
+  bd_session_adopt_bits(session, FEWEST + 1, &held);
+  settle(session);
+  assert_true(now(session)->id == ids[FEWEST + 1]);
+  for (int bits = FEWEST; bits <= MOST; bits++) {
+    const bd_seen *seen = bd_session_seen(session, bd_session_seen_find(session, ids[bits]));
+    bd_totals alone = totals_at(bits);
+    assert_int_equal(seen->totals.missing, 0);
+    assert_int_equal(seen->busy, 0);
+    assert_true(seen->totals.bytes == alone.bytes && seen->totals.sse == alone.sse);
+  }
+  bd_session_free(session);
+  unlink(path);
+}
+
 // Where nothing else is changed a pin alone is worth the question that q asks.
 static void a_pin_is_an_edit(void **unused) {
   (void)unused;
@@ -336,6 +382,7 @@ int main(void) {
       cmocka_unit_test(a_turned_dial_does_not_wait_for_the_comparison),
       cmocka_unit_test(pins_are_saved_with_the_config),
       cmocka_unit_test(a_pin_is_an_edit),
+      cmocka_unit_test(all_that_are_taken_in_are_computed),
       cmocka_unit_test(letters_stay_through_save_and_load),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
