@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PREFIX ".bitdial-"
+#define PREFIX ".bitdial-making-"
 #define SUFFIX "XXXXXX"
 
 // --- what was left behind ------------------------------------------------------------------------

@@ -66,8 +66,8 @@ bd_status bd_calibration_of(const char *file, int64_t first, const bd_transform 
 }
 
 // The path beside the config, where the file is not found from here. The caller frees it.
-static char *find_file(const char *file, const char *config) {
-  const char *slash = config ? strrchr(config, '/') : NULL;
+char *bd_calibration_path(const bd_calibration *calibration, const char *config) {
+  const char *file = calibration->file, *slash = config ? strrchr(config, '/') : NULL;
   char *path = NULL;
   if (access(file, F_OK) == 0 || *file == '/' || !slash) return strdup(file);
   return asprintf(&path, "%.*s/%s", (int)(slash - config), config, file) < 0 ? NULL : path;
@@ -118,7 +118,7 @@ bd_status bd_calibration_open(const bd_calibration *calibration, const char *con
   if (!calibration->file)
     return bd_fail(err, BD_INVALID,
                    "the repair names no calibration data: give --calibration PATH");
-  char *path = find_file(calibration->file, config);
+  char *path = bd_calibration_path(calibration, config);
   if (!path) return bd_fail_memory(err, "the calibration data's name");
   bd_status status = open_path(calibration, path, model, threads, cancel, whole, part, err);
   free(path);

@@ -30,6 +30,9 @@ bool bd_repair_plan_equal(const bd_repair_plan *a, const bd_repair_plan *b);
 bd_status bd_calibration_of(const char *file, int64_t first, const bd_transform *transform,
                             const bd_data *data, int threads, const bd_cancel *cancel,
                             bd_calibration *out, bd_error *err);
+// Where that file is: as it is named or, where it is not there, beside the config (NULL: none). The
+// caller frees; NULL without memory. A file must be named.
+char *bd_calibration_path(const bd_calibration *calibration, const char *config);
 // Opens those samples again, of the file as it is named or, where that is not there, beside the
 // config. *whole must outlive *part. BD_INVALID: another file, other samples, or none is named;
 // the message says to give --calibration.

@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from explorer import PROGRAM, Skip, kept, leaves, main, one_line, test, wait_for_bits  # noqa: E402
+from explorer import MODEL, PROGRAM, Skip, kept, leaves, main, one_line, test, wait_for_bits  # noqa: E402
 from rush import rush  # noqa: E402
 from terminal import LIMIT  # noqa: E402
 
@@ -196,6 +196,21 @@ def edits_survive_a_terminal_that_reads_nothing(place):
         assert len(kept(place)) == 1 and terminal.modes() == terminal.before
         terminal.pump(0.2)  # it reads again
         assert not terminal.restored(), terminal.restored()
+        os.remove(os.path.join(place.folder, "state/bitdial/rescue", kept(place)[0]))
+
+
+@test
+def edits_survive_a_signal_after_a_repair(place):
+    """Who looks for an interrupt on the way must not take the explorer's signals over."""
+    samples = os.path.join(os.path.dirname(MODEL), "fashion_x.npy")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        terminal = place.start("--data", samples, columns=160, rows=40)
+        terminal.wait_for("histogram")
+        terminal.type("R")
+        terminal.wait_for("matched")
+        terminal.kill(number)
+        assert terminal.process.wait(LIMIT) == -number
+        assert len(kept(place)) == 1 and terminal.modes() == terminal.before
         os.remove(os.path.join(place.folder, "state/bitdial/rescue", kept(place)[0]))
 
 

@@ -133,23 +133,28 @@ static void what_a_killed_one_left_is_removed(void **state) {
   (void)state;
   bd_error err;
   bd_writer *writer;
-  char in[80], path[128], other[128];
+  char in[80], path[128], other[128], own[128], note[160];
   snprintf(in, sizeof in, "%s/strays/", folder);
   snprintf(path, sizeof path, "%sa.txt", in);
-  snprintf(other, sizeof other, "%s.bitdial-other.txt", in); // not a name of ours
+  snprintf(other, sizeof other, "%s.bitdial-config", in); // names that a user may have given
+  snprintf(own, sizeof own, "%s.bitdial-backup", in);
+  snprintf(note, sizeof note, "%s/note", own);
   assert_int_equal(mkdir(in, 0700), 0);
   close(open(other, O_CREAT | O_WRONLY, 0600));
+  assert_int_equal(mkdir(own, 0700), 0);
+  close(open(note, O_CREAT | O_WRONLY, 0600));
   assert_int_equal(bd_writer_open(path, &writer, &err), BD_OK);
   leave_aside(bd_aside_file, in);
   leave_aside(bd_aside_folder, in);
   leave_aside(bd_aside_folder, in);
-  assert_int_equal(entries(in), 3); // each takes away what stood there, but for who still writes
+  assert_int_equal(entries(in), 4); // each takes away what stood there, but for who still writes
   assert_int_equal(bd_file_write(path, "one", 3, &err), BD_OK);
-  assert_int_equal(entries(in), 3); // a.txt, the other's, the writer's
+  assert_int_equal(entries(in), 4); // a.txt, the user's two, the writer's
   bd_writer_put(writer, "two", 3);
   assert_int_equal(bd_writer_commit(writer, &err), BD_OK);
-  assert_int_equal(entries(in), 2);
+  assert_int_equal(entries(in), 3);
   assert_int_equal(access(other, F_OK), 0);
+  assert_int_equal(access(note, F_OK), 0);
 }
 
 static void file_errors_say_what(void **state) {

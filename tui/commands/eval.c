@@ -198,7 +198,7 @@ static bd_status eval_model(const bd_options *options, bd_work *work, bd_error *
   bd_network network;
   bd_swap *swap = NULL;
   int64_t *labels = NULL;
-  BD_TRY(bd_network_open(options, work->model, &work->given.plan, NULL, &network, err));
+  BD_TRY(bd_network_open(options, work->model, &work->given.plan, bd_interrupt(), &network, err));
   bd_status status = bd_data_labels(network.data, options->labels, &labels, err);
   if (status == BD_OK) status = bd_work_study(options, true, work, err);
   if (status == BD_OK) status = bd_network_recover(options, &network, work, err);

@@ -47,10 +47,11 @@ static bd_status open_live(void *arg, const bd_model *model, const bd_cancel *ca
 }
 
 static bd_status open_calibration(const bd_options *options, const bd_repair_plan *plan,
-                                  bd_network *network, bd_live_calibration *out, bd_error *err) {
+                                  const bd_cancel *cancel, bd_network *network,
+                                  bd_live_calibration *out, bd_error *err) {
   bd_repair_plan about = {.how = plan->how};
   BD_TRY(bd_data_labels(network->data, options->labels, &out->labels, err));
-  BD_TRY(bd_network_describe(options, network, &about, err));
+  BD_TRY(bd_network_describe(options, network, cancel, &about, err));
   out->about = about.calibration;
   out->samples = network->calibration;
   out->samples_whole = network->calibration_whole;
@@ -65,12 +66,11 @@ static bd_status calibrate(void *arg, const bd_model *model, const bd_repair_pla
                            bd_error *err) {
   shown with;
   bd_network network;
-  (void)cancel;
   *out = (bd_live_calibration){0};
   BD_TRY(show_data(arg, &with, err));
   with.options.config = config; // another one may have been loaded
-  BD_TRY(bd_network_data(&with.options, model, plan, &network, err));
-  bd_status status = open_calibration(&with.options, plan, &network, out, err);
+  BD_TRY(bd_network_data(&with.options, model, plan, cancel, &network, err));
+  bd_status status = open_calibration(&with.options, plan, cancel, &network, out, err);
   bd_network_close(&network);
   return status;
 }

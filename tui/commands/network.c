@@ -97,14 +97,6 @@ static bd_status open_data(const bd_options *options, const bd_model *model, bd_
 
 // --- calibration ---------------------------------------------------------------------------------
 
-static bd_status open_calibration(const bd_options *options, const bd_model *model, bd_network *out,
-                                  bd_error *err) {
-  BD_TRY(read_transform(options, &out->transform, err));
-  out->calibration_file = options->calibration;
-  return open_samples(model, options->calibration, BD_CALIBRATION_MOST, &out->transform,
-                      &out->calibration, err);
-}
-
 // What calibration takes is not scored: the samples before it are, or those after it.
 static bd_status score_rest(bd_network *out, int64_t first, int64_t taken, bd_error *err) {
   int64_t all = bd_data_samples(out->whole), batch = bd_data_batch(out->whole);
@@ -129,15 +121,30 @@ static bool scores(const bd_options *options, const bd_network *network) {
   return network->whole && runs_network(options) && options->command->run != bd_command_run;
 }
 
+static bd_status open_calibration(const bd_options *options, const bd_model *model, bd_network *out,
+                                  bd_error *err) {
+  BD_TRY(read_transform(options, &out->transform, err));
+  out->calibration_file = options->calibration;
+  BD_TRY(open_samples(model, options->calibration, BD_CALIBRATION_MOST, &out->transform,
+                      &out->calibration, err));
+  bool same = options->data && bd_file_same(options->data, options->calibration);
+  if (!same || !scores(options, out)) return BD_OK;
+  return score_rest(out, 0, bd_data_samples(out->calibration), err);
+}
+
 // The samples that the config names.
 static bd_status open_named(const bd_options *options, const bd_model *model,
-                            const bd_calibration *named, bd_network *out, bd_error *err) {
-  BD_TRY(bd_calibration_open(named, options->config, model, options->threads, bd_interrupt(),
+                            const bd_calibration *named, const bd_cancel *cancel, bd_network *out,
+                            bd_error *err) {
+  BD_TRY(bd_calibration_open(named, options->config, model, options->threads, cancel,
                              &out->calibration_whole, &out->calibration, err));
   out->calibration_file = named->file;
   out->first = named->first;
   out->transform = named->transform;
-  bool same = options->data && bd_file_same(options->data, named->file);
+  char *path = bd_calibration_path(named, options->config);
+  if (!path) return bd_fail_memory(err, "the calibration data's name");
+  bool same = options->data && bd_file_same(options->data, path);
+  free(path);
   if (!same || !scores(options, out)) return BD_OK;
   return score_rest(out, named->first, bd_data_samples(out->calibration), err);
 }
@@ -160,7 +167,8 @@ static bd_status split_data(const bd_options *options, bd_network *out, bd_error
 }
 
 static bd_status open_both(const bd_options *options, const bd_model *model,
-                           const bd_repair_plan *plan, bd_network *out, bd_error *err) {
+                           const bd_repair_plan *plan, const bd_cancel *cancel, bd_network *out,
+                           bd_error *err) {
   bool repairs = plan && plan->how != BD_RECOVER_NONE;
   bool named = repairs && !options->calibration && plan->calibration.file;
   bool own = repairs && (options->calibration || named); // calibration has data of its own
@@ -170,25 +178,26 @@ static bd_status open_both(const bd_options *options, const bd_model *model,
     BD_TRY(bd_data_part(out->whole, 0, bd_data_samples(out->whole), &out->data, err));
   }
   if (!repairs) return BD_OK;
-  if (named) return open_named(options, model, &plan->calibration, out, err);
+  if (named) return open_named(options, model, &plan->calibration, cancel, out, err);
   return options->calibration ? open_calibration(options, model, out, err)
                               : split_data(options, out, err);
 }
 
 bd_status bd_network_data(const bd_options *options, const bd_model *model,
-                          const bd_repair_plan *plan, bd_network *out, bd_error *err) {
+                          const bd_repair_plan *plan, const bd_cancel *cancel, bd_network *out,
+                          bd_error *err) {
   *out = (bd_network){0};
-  bd_status status = open_both(options, model, plan, out, err);
+  bd_status status = open_both(options, model, plan, cancel, out, err);
   if (status != BD_OK) bd_network_close(out);
   return status;
 }
 
 bd_status bd_network_describe(const bd_options *options, const bd_network *network,
-                              bd_repair_plan *plan, bd_error *err) {
+                              const bd_cancel *cancel, bd_repair_plan *plan, bd_error *err) {
   if (plan->how == BD_RECOVER_NONE || !network->calibration_file) return BD_OK;
   bd_calibration fresh;
   BD_TRY(bd_calibration_of(network->calibration_file, network->first, &network->transform,
-                           network->calibration, options->threads, bd_interrupt(), &fresh, err));
+                           network->calibration, options->threads, cancel, &fresh, err));
   free(plan->calibration.file);
   plan->calibration = fresh;
   return BD_OK;
@@ -201,7 +210,7 @@ bd_status bd_network_open(const bd_options *options, const bd_model *model,
                           bd_error *err) {
   *out = (bd_network){0};
   BD_TRY(bd_engine_supports(model, err));
-  BD_TRY(bd_network_data(options, model, plan, out, err));
+  BD_TRY(bd_network_data(options, model, plan, cancel, out, err));
   bd_engine_options wanted = {.memory = options->memory, .cancel = cancel};
   double start = bd_seconds();
   bd_status status =
@@ -220,7 +229,7 @@ static bd_status add_sweep(const bd_options *options, const bd_model *model, bd_
 
 bd_status bd_network_open_sweep(const bd_options *options, const bd_model *model,
                                 const bd_repair_plan *plan, bd_network *out, bd_error *err) {
-  BD_TRY(bd_network_open(options, model, plan, NULL, out, err));
+  BD_TRY(bd_network_open(options, model, plan, bd_interrupt(), out, err));
   bd_status status = add_sweep(options, model, out, err);
   if (status != BD_OK) bd_network_close(out);
   return status;

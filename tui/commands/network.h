@@ -41,10 +41,11 @@ bd_sweep_parts bd_network_parts(const bd_network *network, const bd_work *work,
                                 const bd_points *points);
 
 bd_status bd_network_data(const bd_options *options, const bd_model *model,
-                          const bd_repair_plan *plan, bd_network *out, bd_error *err);
+                          const bd_repair_plan *plan, const bd_cancel *cancel, bd_network *out,
+                          bd_error *err);
 // Puts the samples that are calibrated on into the plan, for a config to name them.
 bd_status bd_network_describe(const bd_options *options, const bd_network *network,
-                              bd_repair_plan *plan, bd_error *err);
+                              const bd_cancel *cancel, bd_repair_plan *plan, bd_error *err);
 // Repairs these studies on the network's calibration data, by the plan that was given, and says
 // nothing; *out stays NULL where that is none.
 bd_status bd_network_repair(const bd_options *options, const bd_network *network,

@@ -70,7 +70,7 @@ bd_status bd_network_recover(const bd_options *options, const bd_network *networ
 bd_status bd_work_repair(const bd_options *options, bd_work *work, bd_error *err) {
   bd_network network;
   if (work->given.plan.how == BD_RECOVER_NONE) return BD_OK;
-  BD_TRY(bd_network_data(options, work->model, &work->given.plan, &network, err));
+  BD_TRY(bd_network_data(options, work->model, &work->given.plan, bd_interrupt(), &network, err));
   bd_status status = bd_network_recover(options, &network, work, err);
   bd_network_close(&network);
   return status;
@@ -89,7 +89,7 @@ bd_status bd_network_repair_points(const bd_options *options, const bd_network *
   if (plan->how == BD_RECOVER_NONE) return BD_OK;
   bd_recover_options wanted = {.threads = options->threads, .memory = options->memory / 2};
   bd_repairer *repairer;
-  BD_TRY(bd_network_describe(options, network, plan, err));
+  BD_TRY(bd_network_describe(options, network, bd_interrupt(), plan, err));
   BD_TRY(
       bd_repairer_new(work->model, network->calibration, &wanted, bd_interrupt(), &repairer, err));
   bd_bar bar = bd_bar_start("layers repaired");

@@ -164,7 +164,7 @@ static bd_status run_all(const bd_options *options, const bd_model *model,
 static bd_status run_model(const bd_options *options, bd_work *work, bd_error *err) {
   bd_network network;
   bd_swap *swap = NULL;
-  BD_TRY(bd_network_open(options, work->model, &work->given.plan, NULL, &network, err));
+  BD_TRY(bd_network_open(options, work->model, &work->given.plan, bd_interrupt(), &network, err));
   bool quantize = bd_options_quantize(options);
   bd_status status = quantize ? bd_work_study(options, true, work, err) : BD_OK;
   if (status == BD_OK && quantize) status = bd_network_recover(options, &network, work, err);

@@ -1,5 +1,7 @@
 #include "tui/commands/tune.h"
 
+#include "tui/commands/progress.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,8 +105,8 @@ static bd_status open_network(bd_tuning *t, bd_error *err) {
   if (t->options->data)
     BD_TRY(bd_network_open_sweep(t->options, t->work.model, plan, &t->network, err));
   else if (plan->how != BD_RECOVER_NONE)
-    BD_TRY(bd_network_data(t->options, t->work.model, plan, &t->network, err));
-  return bd_network_describe(t->options, &t->network, plan, err);
+    BD_TRY(bd_network_data(t->options, t->work.model, plan, bd_interrupt(), &t->network, err));
+  return bd_network_describe(t->options, &t->network, bd_interrupt(), plan, err);
 }
 
 static bd_status tune(bd_tuning *t, bd_error *err) {

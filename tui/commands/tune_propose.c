@@ -82,6 +82,11 @@ static bd_status read_sweep(bd_tuning *t, bd_error *err) {
     return bd_fail(err, BD_INVALID,
                    "%s: was swept with --recover %s, the settings say %s: sweep again", path, swept,
                    how);
+  const char *samples = t->work.given.plan.calibration.sha256;
+  if (*samples && *t->effects.calibration && strcmp(samples, t->effects.calibration) != 0)
+    return bd_fail(err, BD_INVALID,
+                   "%s: was repaired on other calibration data than %s: sweep again, or give its own",
+                   path, t->work.given.plan.calibration.file);
   return bd_sensitivity_fits(&t->effects, path, t->work.model, t->settings, err);
 }
 
