@@ -1,6 +1,6 @@
-// What is in the making stands aside: ".bitdial-making-XXXXXX" in the folder that it is meant for. It is
-// locked (flock) while its maker lives; what a killed one left is not, and goes when the next thing
-// is made in that folder by the same user. Where a file system has no locks, it stays.
+// What is in the making stands aside: ".bitdial-making-XXXXXX" in the folder that it is meant for.
+// It is locked (flock) while its maker lives; what a killed one left is not, and goes when the next
+// thing is made in that folder by the same user. Where a file system has no locks, it stays.
 #ifndef BD_BASE_ASIDE_H
 #define BD_BASE_ASIDE_H
 

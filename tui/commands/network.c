@@ -125,11 +125,8 @@ static bd_status open_calibration(const bd_options *options, const bd_model *mod
                                   bd_error *err) {
   BD_TRY(read_transform(options, &out->transform, err));
   out->calibration_file = options->calibration;
-  BD_TRY(open_samples(model, options->calibration, BD_CALIBRATION_MOST, &out->transform,
-                      &out->calibration, err));
-  bool same = options->data && bd_file_same(options->data, options->calibration);
-  if (!same || !scores(options, out)) return BD_OK;
-  return score_rest(out, 0, bd_data_samples(out->calibration), err);
+  return open_samples(model, options->calibration, BD_CALIBRATION_MOST, &out->transform,
+                      &out->calibration, err);
 }
 
 // The samples that the config names.
