@@ -53,7 +53,7 @@ bd_status bd_network_repair(const bd_options *options, const bd_network *network
   bd_recovery how = work->given.plan.how;
   if (how == BD_RECOVER_NONE) return BD_OK;
   bd_recover_options wanted = {.threads = options->threads, .memory = options->memory / 2};
-  bd_bar bar = bd_bar_start("layers repaired");
+  bd_bar bar = bd_bar_start("repairs");
   bd_status status = bd_recover(work->model, studies, network->calibration, how, &wanted,
                                 bd_interrupt(), bd_bar_show, &bar, out, err);
   bd_bar_end(&bar);
@@ -92,7 +92,7 @@ bd_status bd_network_repair_points(const bd_options *options, const bd_network *
   BD_TRY(bd_network_describe(options, network, bd_interrupt(), plan, err));
   BD_TRY(
       bd_repairer_new(work->model, network->calibration, &wanted, bd_interrupt(), &repairer, err));
-  bd_bar bar = bd_bar_start("layers repaired");
+  bd_bar bar = bd_bar_start("repairs");
   bd_status status = bd_repairer_points(repairer, work->studies, points, plan->how, bd_interrupt(),
                                         bd_bar_show, &bar, err);
   bd_bar_end(&bar);

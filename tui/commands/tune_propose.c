@@ -85,7 +85,8 @@ static bd_status read_sweep(bd_tuning *t, bd_error *err) {
   const char *samples = t->work.given.plan.calibration.sha256;
   if (*samples && *t->effects.calibration && strcmp(samples, t->effects.calibration) != 0)
     return bd_fail(err, BD_INVALID,
-                   "%s: was repaired on other calibration data than %s: sweep again, or give its own",
+                   "%s: was repaired on other calibration data than %s: sweep again, or give its "
+                   "own",
                    path, t->work.given.plan.calibration.file);
   return bd_sensitivity_fits(&t->effects, path, t->work.model, t->settings, err);
 }
