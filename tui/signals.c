@@ -31,9 +31,9 @@ static void tell(int number) {
   errno = saved;
 }
 
-// The loop has not left. Where that is not for the terminal (a machine may be slow) it gets its time;
-// else it waits in a write for a terminal that reads nothing: that begins anew with what has become
-// of standard output, and ends.
+// The loop has not left. Where that is not for the terminal (a machine may be slow) it gets its
+// time; else it waits in a write for a terminal that reads nothing: that begins anew with what has
+// become of standard output, and ends.
 static void stop_writing(int number) {
   int saved = errno;
   struct pollfd output = {STDOUT_FILENO, POLLOUT, 0};

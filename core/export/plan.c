@@ -114,7 +114,11 @@ static void describe_values(const bd_export_plan *plan, int layer, const char *u
     snprintf(loss->what, sizeof loss->what, "groups of %zu weights", coded->parts.group);
     snprintf(loss->instead, sizeof loss->instead, "one even grid a channel, %s", unit);
   } else {
-    snprintf(loss->what, sizeof loss->what, "a codebook of %d levels", levels_of(coded));
+    if (coded->setting.method == BD_KMEANS)
+      snprintf(loss->what, sizeof loss->what, "a codebook of %d levels", levels_of(coded));
+    else
+      snprintf(loss->what, sizeof loss->what, "%d bits with these zero points",
+               coded->setting.bits);
     snprintf(loss->instead, sizeof loss->instead, "the nearest levels of an even grid, %s", unit);
   }
 }
@@ -190,6 +194,13 @@ static bd_status fit_codes(const bd_export_plan *plan, int layer, bd_error *err)
   return BD_OK;
 }
 
+// On the format's own grid of so many bits: the nearest levels.
+static bd_status fit_range(const bd_export_plan *plan, int layer, int width, bd_error *err) {
+  bd_fit *fit = &plan->fits[layer];
+  *fit = (bd_fit){.width = width};
+  return bd_integers_of_ranges(plan->tuned->layers[layer].coded, width, &fit->integers, err);
+}
+
 // As integers, where the layer is on an even grid; one bit of ±step is a codebook of two.
 static bd_status fit_grid(const bd_export_plan *plan, int layer, bd_error *err) {
   const bd_coded *coded = plan->tuned->layers[layer].coded;
@@ -197,8 +208,10 @@ static bd_status fit_grid(const bd_export_plan *plan, int layer, bd_error *err) 
   BD_TRY(bd_integers_of(coded, &fit->integers, err));
   fit_integers(plan, &coded->setting, fit);
   bool held = fit->integers->exact && fit->width && fit->width != 1;
-  if (held || !(plan->format->holds & BD_HOLDS_CODEBOOKS)) return BD_OK;
+  bool books = plan->format->holds & BD_HOLDS_CODEBOOKS;
+  if (held || (!books && fit->width)) return BD_OK;
   bd_integers_free(fit->integers);
+  if (!books) return fit_range(plan, layer, widest(version_of(plan)), err);
   *fit = (bd_fit){.width = BD_BITS_FLOAT};
   return fit_codes(plan, layer, err);
 }
@@ -214,9 +227,8 @@ static bd_status fit_layer(bd_export_plan *plan, int layer, bd_error *err) {
     return fit_codes(plan, layer, err);
   bool ranges = holds & BD_HOLDS_RANGES;
   if (!ranges && (!has_groups(coded) || holds & BD_HOLDS_GROUPS)) return fit_grid(plan, layer, err);
-  fit->width = ranges ? width_from(version_of(plan), coded->setting.bits) : 0;
-  if (!fit->width) fit->width = widest(version_of(plan));
-  return bd_integers_of_ranges(coded, fit->width, &fit->integers, err);
+  int width = ranges ? width_from(version_of(plan), coded->setting.bits) : 0;
+  return fit_range(plan, layer, width ? width : widest(version_of(plan)), err);
 }
 
 static bd_status add_layer(bd_export_plan *plan, int layer, bd_error *err) {

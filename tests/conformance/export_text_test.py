@@ -313,6 +313,25 @@ def test_losses_are_said_with_their_cost():
             assert abs(sqnr - losses[name]["sqnr_db_after"]) < 1e-3, name
 
 
+def test_zero_points_that_do_not_fit_take_the_widest_type():
+    """8 bits with a zero point of each channel are 9 without: no width is ever 0."""
+    wide = ("--bits", "8", "--method", "linear", "--granularity", "channel", "--grid", "affine")
+    with folder() as d:
+        for version, key in (("0.6.1", "bitwidth"), ("1.0.0", "bw")):
+            path = os.path.join(d, version + ".json")
+            code, _, err = run("export", SAMPLE, *wide, "--format", "aimet", "--format-version", version, "-o", path)
+            assert code == 0 and "zero points" in err and "8 bits" in err, err
+            widths = set(re.findall(rf'"{key}":\s*(\d+)', open(path).read()))
+            assert widths == {"8"}, widths
+        for version in ("int8", "int4"):
+            code, _, err = run("export", SAMPLE, *wide, "--format", "qdq", "--format-version", version, "-o",
+                               os.path.join(d, version + ".onnx"))
+            assert code == 0 and "int8" in err, err
+        path = os.path.join(d, "o.json")
+        code, _, err = run("export", SAMPLE, *wide, "--format", "ort", "-o", path)
+        assert code == 0 and "int8" in err and "int0" not in err, err
+
+
 def test_bytes_are_true():
     with folder() as d:
         for format in FORMATS:
