@@ -9,6 +9,8 @@ import signal
 import sys
 import time
 
+import numpy as np
+
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from explorer import MODEL, PROGRAM, Skip, kept, leaves, main, one_line, test, wait_for_bits  # noqa: E402
 from rush import rush  # noqa: E402
@@ -202,7 +204,8 @@ def edits_survive_a_terminal_that_reads_nothing(place):
 @test
 def edits_survive_a_signal_after_a_repair(place):
     """Who looks for an interrupt on the way must not take the explorer's signals over."""
-    samples = os.path.join(os.path.dirname(MODEL), "fashion_x.npy")
+    samples = os.path.join(place.folder, "few.npy")
+    np.save(samples, np.load(os.path.join(os.path.dirname(MODEL), "fashion_x.npy"))[:16])
     for number in (signal.SIGTERM, signal.SIGHUP):
         terminal = place.start("--data", samples, columns=160, rows=40)
         terminal.wait_for("histogram")
