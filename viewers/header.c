@@ -55,7 +55,7 @@ static void add_model(head_line *line, const bd_desk *desk, const bd_totals *tot
   int layers = bd_session_count(desk->session);
   char name[PIECE_SIZE - 8], count[BD_SHOW_SIZE];
   add(line, 6, 0, "bitdial")->role = BD_ROLE_TITLE;
-  add(line, 0, 2, "%s%s", bd_show_name(name, sizeof name, bd_show_base(about->file), ascii),
+  add(line, 0, 2, "%s%s", bd_show_name(name, sizeof name, bd_text_base(about->file), ascii),
       bd_session_dirty(desk->session) ? " *" : "");
   if (totals->missing > 0)
     add(line, 5, 1, "· %d of %d layers …", totals->layers, totals->layers + totals->missing)->role =

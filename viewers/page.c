@@ -26,7 +26,7 @@ static void put_head(const page *to) {
   fputs("<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\"><head>"
         "<meta charset=\"utf-8\"/><title>",
         to->out);
-  bd_markup_text(to->out, bd_show_base(about->file));
+  bd_markup_text(to->out, bd_text_base(about->file));
   fputs(" · bitdial</title>\n"
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>"
         "<meta name=\"color-scheme\" content=\"light dark\"/>\n"
@@ -84,7 +84,7 @@ static void put_summary(const page *to) {
   const bd_model_info *about = bd_model_about(bd_session_model(to->desk->session));
   char text[256], size[BD_SHOW_SIZE];
   fputs("<header><h1>", to->out);
-  bd_markup_text(to->out, bd_show_base(about->file));
+  bd_markup_text(to->out, bd_text_base(about->file));
   fputs("</h1>\n", to->out);
   put_figures(to);
   fputs("<dl>\n", to->out);

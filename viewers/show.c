@@ -226,8 +226,3 @@ char *bd_show_tail(char *out, size_t size, const char *name, int columns) {
   insert_ellipsis(out, out, size);
   return out;
 }
-
-const char *bd_show_base(const char *path) {
-  const char *slash = strrchr(path, '/');
-  return slash ? slash + 1 : path;
-}

@@ -44,7 +44,5 @@ char *bd_show_short(char *out, size_t size, const char *name, int columns);
 char *bd_show_tail(char *out, size_t size, const char *name, int columns);
 // How many columns a text takes: its characters.
 int bd_show_columns(const char *text);
-// The last part of a path.
-const char *bd_show_base(const char *path);
 
 #endif

@@ -181,6 +181,11 @@ int bd_text_distance(const char *a, const char *b) {
   return row[width];
 }
 
+const char *bd_text_base(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
 char *bd_text_spread(char *out, size_t size, int digits, double error) {
   if (isfinite(error))
     snprintf(out, size, "± %.*f", digits, error);

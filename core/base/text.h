@@ -28,8 +28,12 @@ int bd_utf8_encode(uint32_t code, char out[5]);
 // "421.6 KiB", "9.0 MiB", "812 B": binary units, one decimal.
 char *bd_text_bytes(char *out, size_t size, double bytes);
 
+// The last part of a path.
+const char *bd_text_base(const char *path);
+
 // "± 0.12", a standard error with so many digits; "± –" where there is none, as of one sample.
 char *bd_text_spread(char *out, size_t size, int digits, double error);
+
 // "4096", "500M", "1.5GiB": bytes, with binary units whether they say so or not. NaN for others.
 double bd_text_size(const char *text);
 

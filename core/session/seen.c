@@ -293,17 +293,12 @@ bd_status bd_seen_add(bd_session *session, const bd_setting *settings, char lett
   return seen->pin && !*name ? BD_OK : pin(session, seen, letter, name, err);
 }
 
-static const char *base_of(const char *path) {
-  const char *slash = strrchr(path, '/');
-  return slash ? slash + 1 : path;
-}
-
 static void leave_repair(bd_session *session, uint64_t id, const char *path, bd_recovery how) {
   char said[512];
   if (how == BD_RECOVER_NONE) return;
   session->seen.items[bd_session_seen_find(session, id)].recover = how;
   snprintf(said, sizeof said, "%.200s: the repair that it names is not made: compared without it",
-           base_of(path));
+           bd_text_base(path));
   bd_session_say(session, said);
 }
 
@@ -317,7 +312,7 @@ bd_status bd_session_take_in(bd_session *session, const char *path, uint64_t *id
                          : bd_fail_memory(err, path);
   for (int i = 0; status == BD_OK && i < session->count; i++)
     settings[i] = dials[i].setting;
-  if (status == BD_OK) status = bd_seen_add(session, settings, 0, base_of(path), id, err);
+  if (status == BD_OK) status = bd_seen_add(session, settings, 0, bd_text_base(path), id, err);
   if (status == BD_OK) leave_repair(session, *id, path, plan.how);
   bd_repair_plan_free(&plan);
   free(dials);
@@ -330,13 +325,11 @@ bd_status bd_session_take_in(bd_session *session, const char *path, uint64_t *id
 
 // seen NULL: every layer gets so many bits.
 static int adopt(bd_session *session, const bd_seen *seen, int bits, const char *what, int *held) {
-  size_t room = (size_t)session->count + 1;
-  int *layers = calloc(room, sizeof *layers), changed = 0;
-  bd_dial *dials = calloc(room, sizeof *dials);
+  bd_dial *dials = calloc((size_t)session->count + 1, sizeof *dials);
   *held = 0;
-  for (int i = 0; layers && dials && i < session->count; i++) {
+  if (!dials) return 0;
+  for (int i = 0; i < session->count; i++) {
     const bd_dial *own = &session->states[i].dial;
-    layers[i] = i;
     dials[i] = *own;
     if (seen)
       dials[i].setting = seen->layers[i].setting;
@@ -346,8 +339,7 @@ static int adopt(bd_session *session, const bd_seen *seen, int bits, const char 
     *held += !is_refused(session, i);
     dials[i] = *own;
   }
-  if (layers && dials) changed = bd_session_edit(session, layers, dials, session->count, what);
-  free(layers);
+  int changed = bd_session_edit_all(session, dials, NULL, what);
   free(dials);
   return changed;
 }

@@ -32,8 +32,9 @@ typedef struct bd_layer_state {
   double curve[BD_BITS_MAX + 1];
   double curve_prune;
   double curve_bytes[BD_BITS_MAX + 1]; // what the layer would take; NaN until known
-  // With data (live.h): SQNR in dB of the layer's own output, this layer alone quantized
-  // (study/local.h). NaN: it has none, or cannot be run. stale: of an earlier setting.
+  // With data (live.h): SQNR in dB of the layer's own output, this layer alone quantized, and
+  // repaired where the network is (study/local.h). NaN: it has none, or cannot be run. stale: of an
+  // earlier setting.
   bool local_known, local_stale;
   double local_db;
 } bd_layer_state;
@@ -79,7 +80,8 @@ const bd_repair_plan *bd_session_repair(const bd_session *session);
 bool bd_session_set_repair(bd_session *session, const bd_repair_plan *plan, const char *what);
 // What the first dials came with: no step, and not dirty. BD_FAILED: memory.
 bd_status bd_session_start_repair(bd_session *session, const bd_repair_plan *plan, bd_error *err);
-// Layers and plan together, as one step. Returns how many layers changed, and one for the plan.
+// All layers (one dial each) and the plan together, as one step; plan NULL: it stays. Returns how
+// many layers changed, and one for the plan.
 int bd_session_edit_all(bd_session *session, const bd_dial *dials, const bd_repair_plan *plan,
                         const char *what);
 // The name of the step that was undone or redone, or NULL where there is none.

@@ -96,16 +96,14 @@ void bd_spend_free(bd_spend *spend) {
 }
 
 int bd_session_take_spend(bd_session *session, const bd_spend *spend) {
-  int count = bd_session_count(session), changed;
-  int *layers = calloc((size_t)count + 1, sizeof *layers);
+  int count = bd_session_count(session);
   bd_dial *dials = calloc((size_t)count + 1, sizeof *dials);
-  for (int i = 0; layers && dials && i < count; i++) {
-    layers[i] = i;
+  if (!dials) return 0;
+  for (int i = 0; i < count; i++) {
     dials[i] = bd_session_layer(session, i)->dial;
     dials[i].setting.bits = spend->bits[i];
   }
-  changed = layers && dials ? bd_session_edit(session, layers, dials, count, "allocation") : 0;
-  free(layers);
+  int changed = bd_session_edit_all(session, dials, NULL, "allocation");
   free(dials);
   return changed;
 }

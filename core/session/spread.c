@@ -70,16 +70,14 @@ void bd_spread_free(bd_spread *spread) {
 }
 
 int bd_session_take_spread(bd_session *session, const bd_spread *spread) {
-  int count = bd_session_count(session), changed = 0;
-  int *layers = calloc((size_t)count + 1, sizeof *layers);
+  int count = bd_session_count(session);
   bd_dial *dials = calloc((size_t)count + 1, sizeof *dials);
-  for (int i = 0; layers && dials && i < count; i++) {
-    layers[i] = i;
+  if (!dials) return 0;
+  for (int i = 0; i < count; i++) {
     dials[i] = bd_session_layer(session, i)->dial;
     dials[i].setting.prune = spread->prune[i];
   }
-  if (layers && dials) changed = bd_session_edit(session, layers, dials, count, "prune overall");
-  free(layers);
+  int changed = bd_session_edit_all(session, dials, NULL, "prune overall");
   free(dials);
   return changed;
 }

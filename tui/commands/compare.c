@@ -107,17 +107,13 @@ static bd_status print_text(const bd_options *options, bd_session *session, uint
 static bd_status measure_other(bd_session *session, uint64_t id, bd_error *err) {
   int count = bd_session_count(session);
   const bd_seen *other = bd_session_seen(session, bd_session_seen_find(session, id));
-  int *layers = calloc((size_t)count + 1, sizeof *layers);
   bd_dial *dials = calloc((size_t)count + 1, sizeof *dials);
-  for (int i = 0; layers && dials && i < count; i++) {
-    layers[i] = i;
+  if (!dials) return bd_fail_memory(err, "the comparison");
+  for (int i = 0; i < count; i++)
     dials[i].setting = other->layers[i].setting;
-  }
-  bd_status status = layers && dials ? BD_OK : bd_fail_memory(err, "the comparison");
-  int changed = status == BD_OK ? bd_session_edit(session, layers, dials, count, "compare") : 0;
-  free(layers);
+  int changed = bd_session_edit_all(session, dials, NULL, "compare");
   free(dials);
-  if (status == BD_OK) status = bd_settle(session, err);
+  bd_status status = bd_settle(session, err);
   if (changed) bd_session_undo(session);
   return status == BD_OK ? bd_settle(session, err) : status;
 }
