@@ -125,16 +125,15 @@ static void cluster_aside(void *arg) {
   all->status[1] = cluster_from_start(all->work, all->guess, all->clusters, &all->error[1]);
 }
 
-static void no_clustering(void *arg) {
-  (void)arg;
-}
-
 static bd_status search(const bd_work *work, const bd_optimum *guess, bool from_start,
                         bd_optimum *optimum, bd_clusters *clusters, bd_error *err) {
   bd_search all = {.work = work, .optimum = *guess, .guess = guess, .clusters = clusters};
   all.optimum.watch = work->watch;
-  bool pair = from_start && work->watch && work->watch->pair && !guess->proved;
-  bd_pair_run(pair, look_for_optimum, from_start ? cluster_aside : no_clustering, &all);
+  if (from_start)
+    bd_pair_run(work->watch && work->watch->pair && !guess->proved, look_for_optimum, cluster_aside,
+                &all);
+  else
+    look_for_optimum(&all);
   for (int i = 0; i < 2; i++)
     if (all.status[i] != BD_OK) return *err = all.error[i], all.status[i];
   *optimum = all.optimum;
