@@ -9,8 +9,10 @@
 enum { KEEP_BYTES = 256 << 20 }; // of activations, at most; a quarter of what --memory leaves
 
 typedef struct figure {
-  bool known;
+  bool known, stale;  // stale: the network is another one now
   bd_setting setting; // that it belongs to
+  bd_coded *coded;    // and the repair, NULL: none; a share of it
+  int over;           // and the samples
   double db;          // NaN: the layer has no output of its own
 } figure;
 
@@ -24,9 +26,10 @@ struct bd_errors {
   int in_hand, first, last;
 
   // the live thread's own
+  const bd_data *data;
+  int over; // counts which samples those are
   bd_engine *apart;
-  bd_locals *locals;
-  bool loaded;
+  bd_locals *locals; // NULL: not loaded
 };
 
 bd_status bd_errors_new(const bd_model *model, int threads, bd_errors **out, bd_error *err) {
@@ -52,6 +55,8 @@ void bd_errors_free(bd_errors *errors) {
   bd_locals_free(errors->locals);
   bd_engine_free(errors->apart);
   pthread_mutex_destroy(&errors->lock);
+  for (int i = 0; i < errors->count; i++)
+    bd_coded_free(errors->figures[i].coded);
   free(errors->figures);
   free(errors);
 }
@@ -69,7 +74,8 @@ void bd_errors_look_at(bd_errors *errors, int in_hand, int first, int last) {
 static void put(const figure *from, bool off, bd_layer_state *to) {
   to->local_known = from->known || off;
   to->local_db = from->known ? from->db : NAN;
-  to->local_stale = from->known && !bd_setting_equal(&from->setting, &to->dial.setting);
+  bool other = from->stale || !bd_setting_equal(&from->setting, &to->dial.setting);
+  to->local_stale = from->known && other;
 }
 
 bool bd_errors_poll(bd_errors *errors, bd_session *session) {
@@ -84,78 +90,100 @@ bool bd_errors_poll(bd_errors *errors, bd_session *session) {
 
 // --- on the live thread --------------------------------------------------------------------------
 
-static bool wants(const bd_errors *errors, const bd_wish *wishes, int layer) {
+// Is the figure of the layer as it is in the network now? False where it is not there at all.
+static bool is_of(const bd_errors *errors, const bd_remake *remake, int layer) {
+  bd_remade made;
   const figure *known = &errors->figures[layer];
-  const bd_wish *wish = &wishes[layer];
-  return wish->index && !(known->known && bd_setting_equal(&known->setting, &wish->setting));
+  return bd_remake_layer(remake, layer, &made) && known->known && known->over == errors->over &&
+         made.coded == known->coded &&
+         bd_setting_equal(&known->setting, &made.study->result->setting);
 }
 
-static bool find(const bd_errors *errors, const bd_wish *wishes, int first, int last, int *layer) {
+static bool wants(const bd_errors *errors, const bd_remake *remake, int layer) {
+  bd_remade made;
+  return bd_remake_layer(remake, layer, &made) && !is_of(errors, remake, layer);
+}
+
+static bool find(const bd_errors *errors, const bd_remake *remake, int first, int last,
+                 int *layer) {
   for (int i = first < 0 ? 0 : first; i <= last && i < errors->count; i++) {
-    if (!wants(errors, wishes, i)) continue;
+    if (!wants(errors, remake, i)) continue;
     *layer = i;
     return true;
   }
   return false;
 }
 
-bool bd_errors_next(bd_errors *errors, const bd_wish *wishes, int *layer) {
+void bd_errors_renew(bd_errors *errors, const bd_remake *remake) {
   pthread_mutex_lock(&errors->lock);
-  bool found = !errors->off && (find(errors, wishes, errors->in_hand, errors->in_hand, layer) ||
-                                find(errors, wishes, errors->first, errors->last, layer) ||
-                                find(errors, wishes, 0, errors->count - 1, layer));
-  errors->news |= !found; // a setting that is back at what was measured before is news too
+  for (int i = 0; i < errors->count; i++)
+    errors->figures[i].stale = !is_of(errors, remake, i);
+  errors->news = true;
+  pthread_mutex_unlock(&errors->lock);
+}
+
+bool bd_errors_next(bd_errors *errors, const bd_remake *remake, int *layer) {
+  pthread_mutex_lock(&errors->lock);
+  bool found = !errors->off && (find(errors, remake, errors->in_hand, errors->in_hand, layer) ||
+                                find(errors, remake, errors->first, errors->last, layer) ||
+                                find(errors, remake, 0, errors->count - 1, layer));
   pthread_mutex_unlock(&errors->lock);
   return found;
 }
 
 // The network once more, with every layer's output apart, and the float activations: kept, so that
 // a layer takes a moment.
-static bd_status load(bd_errors *errors, const bd_live_parts *parts, const bd_cancel *cancel,
-                      bd_error *err) {
+static bd_status load(bd_errors *errors, const bd_cancel *cancel, bd_error *err) {
   bd_engine_options options = {.apart = true, .cancel = cancel};
   size_t quarter = bd_memory_left() / 4;
+  bd_locals *locals;
   int64_t held;
   if (!errors->apart)
-    BD_TRY(bd_engine_compile(errors->model, bd_data_inputs(parts->data), &options, &errors->apart,
+    BD_TRY(bd_engine_compile(errors->model, bd_data_inputs(errors->data), &options, &errors->apart,
                              err));
-  if (!errors->locals)
-    BD_TRY(bd_locals_new(errors->apart, parts->data, BD_LOCAL_SAMPLES,
-                         quarter < KEEP_BYTES ? quarter : KEEP_BYTES, &errors->locals, err));
-  BD_TRY(bd_locals_load(errors->locals, 0, errors->threads, cancel, &held, err));
-  errors->loaded = true;
-  return BD_OK;
-}
-
-static bd_status quantize(const bd_errors *errors, bd_swap *swap, int layer, const bd_wish *wish,
-                          const bd_cancel *cancel, bd_error *err) {
-  bd_result *result;
-  bd_effort effort = bd_effort_for(&wish->setting);
-  BD_TRY(bd_quantize(wish->index, &wish->setting, effort, cancel, &result, err));
-  bd_status status = bd_eval_set(swap, errors->model, layer, wish->index, result, err);
-  bd_result_free(result);
+  BD_TRY(bd_locals_new(errors->apart, errors->data, BD_LOCAL_SAMPLES,
+                       quarter < KEEP_BYTES ? quarter : KEEP_BYTES, &locals, err));
+  bd_status status = bd_locals_load(locals, 0, errors->threads, cancel, &held, err);
+  if (status == BD_OK)
+    errors->locals = locals;
+  else
+    bd_locals_free(locals);
   return status;
 }
 
-static void publish(bd_errors *errors, int layer, const bd_setting *setting, const bd_local *sum) {
-  double db = bd_decibel(sum->signal, sum->noise);
+void bd_errors_over(bd_errors *errors, const bd_data *data) {
+  bd_locals_free(errors->locals);
+  errors->locals = NULL;
+  errors->data = data;
+  errors->over++;
+}
+
+static void publish(bd_errors *errors, int layer, const bd_remade *made, const bd_local *sum) {
+  figure fresh = {.known = true,
+                  .setting = made->study->result->setting,
+                  .coded = bd_coded_share(made->coded),
+                  .over = errors->over,
+                  .db = bd_decibel(sum->signal, sum->noise)};
   pthread_mutex_lock(&errors->lock);
-  errors->figures[layer] = (figure){true, *setting, db};
+  bd_coded_free(errors->figures[layer].coded);
+  errors->figures[layer] = fresh;
   errors->news = true;
   pthread_mutex_unlock(&errors->lock);
 }
 
-bd_status bd_errors_measure(bd_errors *errors, const bd_live_parts *parts, int layer,
-                            const bd_wish *wish, const bd_cancel *cancel, bd_error *err) {
+bd_status bd_errors_measure(bd_errors *errors, int layer, const bd_remake *remake,
+                            const bd_cancel *cancel, bd_error *err) {
   bd_local sum = {0, 0};
+  bd_remade made;
   bd_swap *swap;
-  if (!errors->loaded) BD_TRY(load(errors, parts, cancel, err));
+  if (!bd_remake_layer(remake, layer, &made)) return BD_OK;
+  if (!errors->locals) BD_TRY(load(errors, cancel, err));
   BD_TRY(bd_swap_new(errors->apart, &swap, err));
-  bd_status status = quantize(errors, swap, layer, wish, cancel, err);
+  bd_status status = bd_repair_set_coded(swap, errors->model, layer, made.study, made.coded, err);
   if (status == BD_OK)
     status = bd_locals_add(errors->locals, swap, layer, errors->threads, cancel, &sum, err);
   bd_swap_free(swap);
-  if (status == BD_OK) publish(errors, layer, &wish->setting, &sum);
+  if (status == BD_OK) publish(errors, layer, &made, &sum);
   return status;
 }
 

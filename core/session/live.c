@@ -83,8 +83,10 @@ static bd_status evaluate_on(bd_live *live, bool rest, bd_error *err) {
   bd_eval_free(live->eval);
   live->eval = NULL;
   live->scores_rest = rest;
-  BD_TRY(bd_eval_new(live->parts.engine, rest ? live->on.scored : live->parts.data,
-                     rest ? live->on.labels : live->parts.labels, KEEP_BYTES, &live->eval, err));
+  const bd_data *data = rest ? live->on.scored : live->parts.data;
+  bd_errors_over(live->errors, data);
+  BD_TRY(bd_eval_new(live->parts.engine, data, rest ? live->on.labels : live->parts.labels,
+                     KEEP_BYTES, &live->eval, err));
   size_t quarter = bd_memory_left() / 4;
   bd_eval_keep(live->eval, quarter < KEEP_ACTIVATIONS ? quarter : KEEP_ACTIVATIONS);
   return BD_OK;
@@ -124,6 +126,7 @@ static bd_status open_calibration(bd_live *live, const bd_repair_plan *plan, bd_
   bd_remake_calibrate(live->remake, NULL);
   bd_eval_free(live->eval);
   live->eval = NULL;
+  bd_errors_over(live->errors, live->parts.data);
   close_calibration(&live->on);
   BD_TRY(live->calibrate(live->arg, live->model, plan, live->applied.config, &live->cancel,
                          &live->on, err));
@@ -198,6 +201,7 @@ static bd_status serve(bd_live *live, bd_error *err) {
   BD_TRY(status);
   BD_TRY(evaluate(live, bd_remake_swap(live->remake), err));
   live->whole = true;
+  bd_errors_renew(live->errors, live->remake);
   return BD_OK;
 }
 
@@ -222,7 +226,7 @@ static void drop(request *r) {
 // The local error of a layer, where the settings that are there are those of now.
 static bool wants_error(bd_live *live, int *layer) {
   return live->whole && !atomic_load(&live->cancel) &&
-         bd_errors_next(live->errors, live->applied.wishes, layer);
+         bd_errors_next(live->errors, live->remake, layer);
 }
 
 // What is done next: the request that is now `applied`, or else the local error of *layer (below 0:
@@ -266,8 +270,7 @@ static void give_up(bd_live *live, const bd_error *err) {
 // The accuracy goes on without local errors.
 static void measure(bd_live *live, int layer) {
   bd_error why;
-  bd_status status = bd_errors_measure(live->errors, &live->parts, layer,
-                                       &live->applied.wishes[layer], &live->cancel, &why);
+  bd_status status = bd_errors_measure(live->errors, layer, live->remake, &live->cancel, &why);
   if (status == BD_OK || status == BD_CANCELLED) return;
   bd_session_say(live->session, why.text);
   bd_errors_give_up(live->errors);

@@ -117,3 +117,8 @@ bd_status bd_remake_put(bd_remake *remake, const bd_repair *repair, bd_error *er
     BD_TRY(put_one(remake, i, repair, err));
   return BD_OK;
 }
+
+bool bd_remake_layer(const bd_remake *remake, int layer, bd_remade *out) {
+  *out = (bd_remade){&remake->studies[layer], remake->put[layer].coded};
+  return remake->put[layer].done;
+}

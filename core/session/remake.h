@@ -32,4 +32,12 @@ bd_status bd_remake_repair(bd_remake *remake, bd_recovery how, bd_progress progr
 // Puts the network that was quantized last into the swap; repair NULL: without.
 bd_status bd_remake_put(bd_remake *remake, const bd_repair *repair, bd_error *err);
 
+// What the swap holds of a layer, until the next put.
+typedef struct bd_remade {
+  const bd_layer_study *study;
+  bd_coded *coded; // NULL: it is not repaired
+} bd_remade;
+// False where it holds nothing of it.
+bool bd_remake_layer(const bd_remake *remake, int layer, bd_remade *out);
+
 #endif

@@ -233,6 +233,8 @@ static void put_dial(bd_session *session, int layer, const bd_dial *dial) {
 
 static void put_repair(bd_session *session, const bd_repair_plan *plan) {
   bd_repair_plan_put(&session->repair, plan);
+  for (int i = 0; i < session->count; i++)
+    session->states[i].local_stale = session->states[i].local_known;
   bd_live_changed(session);
 }
 

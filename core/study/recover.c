@@ -33,6 +33,11 @@ bd_status bd_recover(const bd_model *model, const bd_layer_study *studies,
 bd_status bd_repair_set(bd_swap *swap, const bd_model *model, int layer,
                         const bd_layer_study *study, const bd_repair *repair, bd_error *err) {
   const bd_coded *coded = repair ? repair->layers[layer].coded : NULL;
+  return bd_repair_set_coded(swap, model, layer, study, coded, err);
+}
+
+bd_status bd_repair_set_coded(bd_swap *swap, const bd_model *model, int layer,
+                              const bd_layer_study *study, const bd_coded *coded, bd_error *err) {
   if (!study->result) return BD_OK;
   if (!coded) return bd_eval_set(swap, model, layer, study->index, study->result, err);
   float *values = malloc((coded->count + 1) * sizeof *values);

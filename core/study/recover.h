@@ -63,6 +63,9 @@ char *bd_repair_text(const bd_repair *repair, const bd_model *model, bool unscor
 // Puts a layer into the swap: repaired, or quantized as it is (repair NULL: so too).
 bd_status bd_repair_set(bd_swap *swap, const bd_model *model, int layer,
                         const bd_layer_study *study, const bd_repair *repair, bd_error *err);
+// The same by the layer's own coding (NULL: it is not repaired).
+bd_status bd_repair_set_coded(bd_swap *swap, const bd_model *model, int layer,
+                              const bd_layer_study *study, const bd_coded *coded, bd_error *err);
 
 // Puts the errors and the sizes of the repaired layers in the place of those that their results
 // tell, against the original weights: the parts of the error and the optimum are then NaN.

@@ -104,6 +104,20 @@ def test_the_first_line_is_quantize_and_eval():
             assert part in head, (part, head)
 
 
+def test_the_local_column_is_eval_with_its_repair():
+    """Where R repairs, the column is that of the repaired layers, and not before they are."""
+    settings = ("--method", "kmeans", "--bits", "4")
+    with folder() as d:
+        explore(d, [":wait", ":save-screen none.txt", ":recover match", ":wait", ":save-screen match.txt"],
+                *settings, *DATA)
+        for how in ("none", "match"):
+            lines = screen(d, how + ".txt").splitlines()
+            said = answer("eval", SAMPLE, *settings, *DATA, "--recover", how)
+            for layer in said["layers"]:
+                row = next(line for line in lines if re.search(r"\d " + re.escape(layer["tensor"]) + " ", line))
+                assert show_sqnr(layer["local_sqnr_db"]) in row and "~" not in row, (how, layer, row)
+
+
 def test_the_comparison_is_compare_and_quantize():
     with folder() as d:
         config(d, "a.json", "--bits", "4", "--method", "kmeans")
