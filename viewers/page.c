@@ -13,6 +13,7 @@ typedef struct page {
   bd_desk *desk;
   const bd_page_about *about;
   FILE *out;
+  bool parts; // some layer has levels for parts of it: a column says so
 } page;
 
 static const bd_layer *layer_at(const page *to, int layer) {
@@ -105,22 +106,21 @@ static void put_summary(const page *to) {
 // --- the table of layers -------------------------------------------------------------------------
 
 static const char *const heads[] = {
-    "", "tensor", "op",   "shape",  "weights", "bits",    "prune", "method",
-    "", "SQNR",   "opt.", "levels", "bits/w",  "entropy", "size",  "before, after"};
+    "№",          "tensor", "op",   "shape",  "weights", "bits",    "prune", "method",
+    "levels for", "SQNR",   "opt.", "levels", "bits/w",  "entropy", "size",  "before, after"};
 enum { HEADS = sizeof heads / sizeof *heads, HEAD_OF_PARTS = 8 };
 
-static bool has_parts(const page *to) {
-  for (int i = 0; i < bd_session_count(to->desk->session); i++)
-    if (bd_session_layer(to->desk->session, i)->dial.setting.granularity != BD_TENSOR) return true;
+static bool has_parts(const bd_session *session) {
+  for (int i = 0; i < bd_session_count(session); i++)
+    if (bd_session_layer(session, i)->dial.setting.granularity != BD_TENSOR) return true;
   return false;
 }
 
 static void put_heads(const page *to) {
   fputs("<thead><tr>", to->out);
   for (int i = 0; i < HEADS; i++) {
-    const char *head = i == 0 ? "№" : i == HEAD_OF_PARTS ? "levels for" : heads[i];
-    if (i == HEAD_OF_PARTS && !has_parts(to)) continue;
-    fprintf(to->out, "<th scope=\"col\">%s</th>", head);
+    if (i == HEAD_OF_PARTS && !to->parts) continue;
+    fprintf(to->out, "<th scope=\"col\">%s</th>", heads[i]);
   }
   fputs("</tr></thead>\n", to->out);
 }
@@ -160,7 +160,7 @@ static void put_dial(const page *to, const bd_layer_state *state) {
           setting->bits);
   put_cell(to, "prune", setting->prune, bd_show_prune(shown, setting->prune));
   put_word(to, bd_setting_get(setting, BD_FIELD_METHOD, text, sizeof text));
-  if (has_parts(to)) put_word(to, bd_setting_get(setting, BD_FIELD_GRANULARITY, text, sizeof text));
+  if (to->parts) put_word(to, bd_setting_get(setting, BD_FIELD_GRANULARITY, text, sizeof text));
 }
 
 static void put_result(const page *to, const bd_result *result) {
@@ -181,7 +181,7 @@ static void put_row(const page *to, int layer) {
   fputs("<tr>", to->out);
   put_name(to, layer);
   if (state->refused || !state->result) {
-    fprintf(to->out, "<td class=\"refused\" colspan=\"%d\">", HEADS - 2 - !has_parts(to));
+    fprintf(to->out, "<td class=\"refused\" colspan=\"%d\">", HEADS - 2 - !to->parts);
     bd_markup_text(to->out, state->refused ? state->refused : "no result");
     fputs("</td></tr>\n", to->out);
     return;
@@ -269,7 +269,7 @@ static void put_layers(const page *to) {
 }
 
 bool bd_page_write(bd_desk *desk, const bd_page_about *about, FILE *out) {
-  page to = {desk, about, out};
+  page to = {desk, about, out, has_parts(desk->session)};
   put_head(&to);
   put_summary(&to);
   fputs("<main>\n", out);
