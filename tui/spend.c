@@ -68,8 +68,7 @@ bd_status bd_spend_now(bd_ui *ui, const char *text, bd_error *err) {
   return BD_OK;
 }
 
-// --- the sheet
-// -------------------------------------------------------------------------------------
+// --- the sheet -----------------------------------------------------------------------------------
 
 static void spend_draw_change(const void *self, const bd_desk *desk, int layer, bd_area area,
                               int row) {
