@@ -153,6 +153,7 @@ bd_status bd_command_compare(const bd_options *options, bd_error *err) {
   bd_interrupt();
   bd_session *session;
   BD_TRY(bd_options_session(options, &session, err));
+  bd_warn_newer(bd_session_model(session));
   bd_status status = compare(options, session, err);
   bd_session_free(session);
   return status;
