@@ -67,12 +67,10 @@ static bd_budget budget_of(const bd_tuning *t) {
 
 static bd_status make_points(bd_tuning *t, bd_error *err) {
   int layers = bd_model_layer_count(t->work.model);
-  t->settings = calloc((size_t)layers + 1, sizeof *t->settings);
+  t->settings = bd_work_settings(&t->work);
   bool *held = calloc((size_t)layers + 1, sizeof *held);
-  for (int i = 0; t->settings && held && i < layers; i++) {
-    t->settings[i] = t->work.given.dials[i].setting;
+  for (int i = 0; held && i < layers; i++)
     held[i] = t->work.given.dials[i].locked;
-  }
   bd_status status = t->settings && held ? bd_points_make(t->work.studies, t->settings, held,
                                                           layers, &t->varied, &t->points, err)
                                          : bd_fail_memory(err, "the settings");
@@ -109,11 +107,13 @@ static bd_status open_network(bd_tuning *t, bd_error *err) {
   return bd_network_describe(t->options, &t->network, bd_interrupt(), plan, err);
 }
 
+// The network and its data first: what cannot be run is refused before anything is computed.
 static bd_status tune(bd_tuning *t, bd_error *err) {
-  BD_TRY(bd_work_open(t->options, false, &t->work, err));
+  BD_TRY(bd_work_model(t->options, &t->work, err));
+  BD_TRY(open_network(t, err));
+  BD_TRY(bd_work_study(t->options, false, &t->work, err));
   BD_TRY(make_points(t, err));
   t->budget = budget_of(t);
-  BD_TRY(open_network(t, err));
   BD_TRY(bd_tuning_sweep(t, err));
   BD_TRY(bd_tuning_propose(t, err));
   take_best(t);
