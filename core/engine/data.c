@@ -284,9 +284,11 @@ bd_status bd_data_open(const bd_model *model, const char *path, const bd_transfo
                        int64_t limit, bd_data **out, bd_error *err) {
   bd_status status = start(model, transform, out, err);
   if (status == BD_OK) status = open_path(*out, path, err);
-  (*out)->given = (*out)->samples;
-  if (status == BD_OK && limit > 0 && limit < (*out)->samples) (*out)->samples = limit;
-  if (status == BD_OK) return BD_OK;
+  if (status == BD_OK) {
+    (*out)->given = (*out)->samples;
+    if (limit > 0 && limit < (*out)->samples) (*out)->samples = limit;
+    return BD_OK;
+  }
   bd_data_free(*out);
   *out = NULL;
   return status;
