@@ -1,7 +1,7 @@
 // The formats that a tuned network can be exported to: one table, and what each cannot hold.
 //
 // A format's own nature is said once, in its row (`loses`). What it cannot hold of one layer — a
-// width, a codebook, a zero point — is a loss: something else is written instead, which is planned,
+// width, a codebook, a bias — is a loss: something else is written instead, which is planned,
 // and can be shown, before anything is written.
 #ifndef BD_EXPORT_FORMAT_H
 #define BD_EXPORT_FORMAT_H

@@ -133,12 +133,11 @@ static void describe_width(const bd_export_plan *plan, int layer, const char *un
   snprintf(loss->instead, sizeof loss->instead, "%s", unit);
 }
 
-// What is lost of a layer; false where nothing is.
-static bool describe(const bd_export_plan *plan, int layer, bd_loss *loss) {
+// What is lost of a layer's weights; false where nothing is.
+static bool describe_weights(const bd_export_plan *plan, int layer, bd_loss *loss) {
   const bd_setting *setting = &plan->tuned->layers[layer].coded->setting;
   const bd_fit *fit = &plan->fits[layer];
   char unit[64];
-  *loss = (bd_loss){.layer = layer};
   if (plan->format->holds & BD_HOLDS_FLOATS) return false;
   bool masked = setting->zero == BD_MASK && !(plan->format->holds & BD_HOLDS_MASKS);
   snprintf(unit, sizeof unit, version_of(plan)->unit, fit->width);
@@ -159,6 +158,22 @@ static bool describe(const bd_export_plan *plan, int layer, bd_loss *loss) {
   } else {
     return false;
   }
+  return true;
+}
+
+static void append(char *text, size_t size, const char *more) {
+  size_t used = strlen(text);
+  snprintf(text + used, size - used, "%s%s", used ? ", and " : "", more);
+}
+
+// What is lost of a layer; false where nothing is.
+static bool describe(const bd_export_plan *plan, int layer, bd_loss *loss) {
+  *loss = (bd_loss){.layer = layer};
+  bool lost = describe_weights(plan, layer, loss);
+  if (!plan->tuned->layers[layer].coded->shift || plan->format->holds & BD_HOLDS_BIASES)
+    return lost;
+  append(loss->what, sizeof loss->what, "the bias that repair changes");
+  append(loss->instead, sizeof loss->instead, "it goes with the network of `fake`");
   return true;
 }
 

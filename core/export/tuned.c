@@ -75,13 +75,6 @@ void bd_tuned_free(bd_tuned *tuned) {
   *tuned = (bd_tuned){0};
 }
 
-int bd_tuned_shifts(const bd_tuned *tuned) {
-  int count = 0;
-  for (int i = 0; i < tuned->count; i++)
-    count += tuned->layers[i].coded && tuned->layers[i].coded->shift;
-  return count;
-}
-
 bd_status bd_tuned_values(const bd_tuned *tuned, int number, float **out, bd_error *err) {
   const bd_tuned_layer *layer = &tuned->layers[number];
   const bd_layer *shown = bd_model_layer(tuned->model, number);

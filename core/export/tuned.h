@@ -29,9 +29,6 @@ bd_status bd_tuned_of(const bd_model *model, const bd_layer_study *studies, cons
                       bd_tuned *out, bd_error *err);
 void bd_tuned_free(bd_tuned *tuned);
 
-// How many layers have biases that repair has changed, or added.
-int bd_tuned_shifts(const bd_tuned *tuned);
-
 // A layer's values as the tuned network has them: fresh memory, or NULL where it stays as stored.
 bd_status bd_tuned_values(const bd_tuned *tuned, int layer, float **out, bd_error *err);
 

@@ -182,12 +182,6 @@ bd_status bd_export_write(const bd_export_plan *plan, const char *path, bd_repor
   bd_arena *arena = bd_arena_new();
   if (!arena) return bd_fail_memory(err, path);
   bd_export job = {plan, path, arena, report};
-  int shifts = bd_tuned_shifts(plan->tuned);
-  if (shifts && !(plan->format->holds & BD_HOLDS_BIASES))
-    bd_report_note(report,
-                   "repair changes the biases of %d layer%s, which %s has no place for: "
-                   "it goes with the network of `fake`, exported with the same settings",
-                   shifts, shifts == 1 ? "" : "s", plan->format->name);
   bd_status status = plan->format->write(&job, err);
   bd_arena_free(arena);
   return status;

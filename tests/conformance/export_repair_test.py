@@ -175,10 +175,13 @@ def test_targets_without_biases_say_so():
         arguments = [*GRIDS, "--limit", "60", "--recover", "match"]
         for format in ("aimet", "ort", "coreml", "litert", "nncf"):
             said = export(SAMPLE, DATA, [format], arguments, os.path.join(d, format + ".x"))
-            assert "biases of 12 layers" in said and "`fake`" in said, (format, said)
+            assert "the bias that repair changes" in said and "`fake`" in said, (format, said)
+            code, _, err = run("export", SAMPLE, "--data", DATA, *arguments, "--format", format, "--strict",
+                               "-o", os.path.join(d, "none"))
+            assert code == 2 and "--strict" in err and not os.path.exists(os.path.join(d, "none")), err
         for format in ("fake", "qonnx", "qdq", "codebook", "c", "mem"):
             said = export(SAMPLE, DATA, [format], arguments, os.path.join(d, format + ".y"))
-            assert "biases of" not in said, (format, said)
+            assert "bias that repair" not in said, (format, said)
         encodings = json.load(open(os.path.join(d, "aimet.x")))["param_encodings"]
         values, _ = repaired(d, arguments)
         for tensor, entries in encodings.items():
