@@ -138,19 +138,9 @@ static bd_status sweep(bd_ui *ui, const char *argument, bd_error *err) {
 }
 
 static bd_status pin(bd_ui *ui, const char *argument, bd_error *err) {
-  bd_session *session = ui->desk.session;
-  int now = bd_session_seen_now(session);
+  int now = bd_session_seen_now(ui->desk.session);
   if (now < 0) return bd_fail(err, BD_INVALID, "it is being computed: pin it in a moment");
-  char letter = bd_session_seen(session, now)->pin;
-  if (letter && !given(argument)) {
-    bd_session_unpin(session, now);
-    bd_desk_say(&ui->desk, "pin %c is off", letter);
-    return BD_OK;
-  }
-  BD_TRY(bd_session_pin(session, now, argument, err));
-  bd_desk_say(&ui->desk, "pinned as %c: w saves pins with the config, x compares",
-              bd_session_seen(session, now)->pin);
-  return BD_OK;
+  return bd_desk_pin(&ui->desk, now, given(argument) ? argument : NULL, err);
 }
 
 static bd_status compare(bd_ui *ui, const char *argument, bd_error *err) {

@@ -311,19 +311,10 @@ static void adopt(const bd_spot *spot, bd_desk *desk) {
 static void pin(const bd_spot *spot, bd_desk *desk) {
   bd_error err;
   int index = spot->id ? bd_session_seen_find(desk->session, spot->id) : -1;
-  if (index < 0) {
+  if (index < 0)
     bd_desk_say(desk, "Enter takes the %d bits; then P pins them", spot->bits);
-    return;
-  }
-  if (spot->pin) {
-    bd_session_unpin(desk->session, index);
-    bd_desk_say(desk, "pin %c is off", spot->pin);
-  } else if (bd_session_pin(desk->session, index, NULL, &err) == BD_OK) {
-    bd_desk_say(desk, "pinned as %c: w saves pins with the config, x compares",
-                bd_session_seen(desk->session, index)->pin);
-  } else {
+  else if (bd_desk_pin(desk, index, NULL, &err) != BD_OK)
     bd_desk_fail(desk, "%s", err.text);
-  }
 }
 
 static void next_measure(bd_view *view, bd_desk *desk) {

@@ -32,10 +32,6 @@ typedef struct frontier {
   double low[2], high[2]; // bytes, loss: what the axes show, as logarithms
 } frontier;
 
-static double relative(double db) {
-  return isinf(db) ? 0 : pow(10, -db / 10);
-}
-
 static void add(frontier *f, point what, double bytes, double loss) {
   if (isnan(bytes) || isnan(loss)) return;
   f->at[f->count] = (bd_tradeoff){bytes, loss};
@@ -51,7 +47,8 @@ static void add_sum(frontier *f, const bd_session *session, point what, int bits
     if (state->refused) continue;
     bool known = bits || state->result;
     bytes += !known ? (double)NAN : bits ? state->curve_bytes[bits] : state->result->bytes;
-    loss += !known ? (double)NAN : relative(bits ? state->curve[bits] : state->result->sqnr_db);
+    loss +=
+        !known ? (double)NAN : bd_sqnr_share(bits ? state->curve[bits] : state->result->sqnr_db);
     layers++;
   }
   if (layers) add(f, what, bytes, loss / layers);

@@ -55,9 +55,8 @@ static bool add_up(const bd_session *session, int bits, bd_spot *out) {
     if (state->refused) continue;
     if (!state->index || isnan(state->curve_bytes[bits])) return false;
     const bd_stats *stats = bd_index_stats(state->index);
-    double share = isinf(state->curve[bits]) ? 0 : pow(10, -state->curve[bits] / 10);
     bytes += state->curve_bytes[bits];
-    sse += stats->energy * share;
+    sse += stats->energy * bd_sqnr_share(state->curve[bits]);
     energy += stats->energy;
     weights += (double)stats->count;
   }
@@ -128,7 +127,8 @@ void bd_spots_gather(const bd_session *session, bd_measure measure, bd_spots *ou
     *left_out += !is_known(&spot, measure);
     add(out, &spot, measure);
   }
-  for (int bits = 1; bits <= BD_BITS_MAX; bits++) {
+  // Their error alone is known.
+  for (int bits = 1; bits <= BD_BITS_MAX && measure == BD_BY_SQNR; bits++) {
     bd_spot spot;
     if (add_up(session, bits, &spot) && !is_seen(session, bits)) add(out, &spot, measure);
   }

@@ -1,5 +1,6 @@
 #include "viewers/view.h"
 
+#include "core/session/seen.h"
 #include "viewers/channels.h"
 #include "viewers/codebook.h"
 #include "viewers/compare.h"
@@ -34,6 +35,19 @@ void bd_desk_say(bd_desk *desk, const char *format, ...) {
   vsnprintf(desk->message, sizeof desk->message, format, arguments);
   va_end(arguments);
   desk->failed = false;
+}
+
+bd_status bd_desk_pin(bd_desk *desk, int seen, const char *name, bd_error *err) {
+  char letter = bd_session_seen(desk->session, seen)->pin;
+  if (letter && !name) {
+    bd_session_unpin(desk->session, seen);
+    bd_desk_say(desk, "pin %c is off", letter);
+    return BD_OK;
+  }
+  BD_TRY(bd_session_pin(desk->session, seen, name, err));
+  bd_desk_say(desk, "pinned as %c: w saves pins with the config, x compares",
+              bd_session_seen(desk->session, seen)->pin);
+  return BD_OK;
 }
 
 void bd_desk_fail(bd_desk *desk, const char *format, ...) {

@@ -29,6 +29,9 @@ typedef struct bd_desk {
 // Sets the message (one line; kept until the next).
 void bd_desk_say(bd_desk *desk, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void bd_desk_fail(bd_desk *desk, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// Pins a configuration that the session has seen, or takes its pin off where no name is given
+// (NULL), and says so.
+bd_status bd_desk_pin(bd_desk *desk, int seen, const char *name, bd_error *err);
 
 // A command: what a key, the command line and the help call the same thing. Views and tui bring
 // tables of these; tui joins them into the one key table.

@@ -110,6 +110,10 @@ double bd_sqnr_db(double energy, double sse) {
   return sse > 0 ? 10 * log10(energy / sse) : (double)INFINITY;
 }
 
+double bd_sqnr_share(double db) {
+  return isinf(db) ? 0 : pow(10, -db / 10);
+}
+
 static void close_error(const bd_index *index, bd_result *result) {
   result->sse = result->sse_prune + result->sse_cluster + result->sse_map;
   result->sqnr_db = bd_sqnr_db(index->stats.energy, result->sse);

@@ -133,6 +133,8 @@ void bd_result_take_certificate(bd_result *result, const bd_certificate *certifi
 
 // Signal over error in dB, +Inf where exact: 10·log10(Σw² / SSE).
 double bd_sqnr_db(double energy, double sse);
+// Back: SSE / Σw².
+double bd_sqnr_share(double db);
 // SSE of a clustering over the best bound of the optimum; 0/0 is 1, without a bound NaN.
 double bd_optimum_ratio(double sse, double bound);
 

@@ -15,22 +15,18 @@ typedef struct choices {
 } choices;
 
 // Σ(w−ŵ)² over Σw².
-static double relative(double db) {
-  return isinf(db) ? 0 : pow(10, -db / 10);
-}
-
 static bool fill_menu(const bd_layer_state *state, bd_candidate out[WIDTHS], bd_menu *menu) {
   bool held = state->dial.locked;
   *menu = (bd_menu){out, held ? 1 : WIDTHS};
   if (held) {
     if (!state->result || state->stale) return false;
-    out[0] = (bd_candidate){state->result->bytes, relative(state->result->sqnr_db)};
+    out[0] = (bd_candidate){state->result->bytes, bd_sqnr_share(state->result->sqnr_db)};
     return true;
   }
   for (int i = 0; i < WIDTHS; i++) {
     int bits = LEAST_WIDTH + i;
     if (isnan(state->curve_bytes[bits])) return false;
-    out[i] = (bd_candidate){state->curve_bytes[bits], relative(state->curve[bits])};
+    out[i] = (bd_candidate){state->curve_bytes[bits], bd_sqnr_share(state->curve[bits])};
   }
   return true;
 }
